@@ -1,0 +1,1 @@
+"""What to do about what the caller means and feels."""

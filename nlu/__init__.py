@@ -1,0 +1,1 @@
+"""What the caller means and how they feel."""

@@ -1,0 +1,1 @@
+"""How the caller feels: from the voice, from the words, and from both."""

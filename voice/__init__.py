@@ -1,0 +1,1 @@
+"""Sound, time, and the people at both ends."""

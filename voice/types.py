@@ -1,0 +1,182 @@
+"""The vocabulary of `voice`: frames, speech, turns and what is recorded of them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from dialogue.types import Delivery
+from nlu.types import Transcript, Word
+
+RATE_HZ = 16_000
+FRAME_MS = 20
+FRAME_SAMPLES = RATE_HZ * FRAME_MS // 1000
+
+Pcm = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AudioFrame:
+    """20 ms of the caller: int16 mono at 16 kHz, `start_ms` in audio time since the call began."""
+
+    samples: Pcm
+    start_ms: int
+
+    @property
+    def end_ms(self) -> int:
+        """Where the frame ends in audio time."""
+        return self.start_ms + len(self.samples) * 1000 // RATE_HZ
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a recogniser may take for granted of the next turn: what was asked for
+    (`yes_no`, `order_number`, `email`, ...) and the phrases of the active pack."""
+
+    expects: frozenset[str] = frozenset()
+
+
+class RecognizerStream(Protocol):
+    """One turn of the caller being recognised."""
+
+    def accept(self, frame: AudioFrame) -> None:
+        """Take the next frame."""
+
+    def partial(self) -> str:
+        """The words so far; may change."""
+
+    def final(self) -> Transcript:
+        """The words of everything accepted so far.
+
+        May be called at a pause and again later: frames accepted afterwards extend the turn.
+        Empty text when no speech was heard.
+        """
+
+    def close(self) -> None:
+        """Free what the stream holds; no other method may be called afterwards."""
+
+
+class Recognizer(Protocol):
+    """Speech to words. `name` says engine and model as it stands in records."""
+
+    name: str
+
+    def stream(self, expectation: Expectation = ...) -> RecognizerStream:
+        """Begin a turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class AchievedDelivery:
+    """What was measured on the rendered audio, relative to the same text at neutral."""
+
+    rate: float
+    pitch_st: float
+    range: float
+    level_db: float
+    words_per_minute: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SpeechChunk:
+    """A piece of rendered speech: int16 mono at 16 kHz, and the words that begin in it.
+
+    Word times are relative to the start of the clause. The last chunk of a clause carries
+    what was achieved.
+    """
+
+    samples: Pcm
+    words: tuple[Word, ...] = ()
+    achieved: AchievedDelivery | None = None
+
+
+class Synthesizer(Protocol):
+    """Words to sound, clause by clause. `name` says engine and voice as it stands in records."""
+
+    name: str
+
+    def speak(self, text: str, delivery: Delivery) -> Iterator[SpeechChunk]:
+        """Render `text` with `delivery` (its pauses are left to the caller of this method)."""
+
+    def close(self) -> None:
+        """End worker processes."""
+
+
+class Channel(Protocol):
+    """Where a call comes in and the answer goes out. Samples are int16 mono at 16 kHz."""
+
+    name: str
+
+    def frames(self) -> AsyncIterator[AudioFrame]:
+        """The caller's audio, 20 ms at a time, until the call ends."""
+
+    async def play(self, samples: Pcm) -> None:
+        """Queue samples to be heard after what is queued already."""
+
+    async def clear(self) -> None:
+        """Drop what is queued and not yet heard (barge-in)."""
+
+    def heard_ms(self) -> int:
+        """How much of what was ever queued the caller has really heard, in ms."""
+
+    async def close(self) -> None:
+        """Hang up."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseRecord:
+    """One spoken clause: the words, what was asked of the voice, and what came out."""
+
+    text: str
+    requested: Delivery
+    achieved: AchievedDelivery | None
+    start_ms: int
+    end_ms: int
+    heard_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnRecord:
+    """One finished turn: the single source for logs, reports, the desk and evaluation.
+
+    All times are audio time in ms since the call began, except `latency_ms`, which holds
+    wall-clock milliseconds by stage and the gap to the first sound.
+    """
+
+    call: str
+    turn: int
+    start_ms: int
+    end_ms: int
+    transcript: Transcript
+    understanding: Mapping[str, Any]
+    decision: Mapping[str, Any]
+    spoken: tuple[ClauseRecord, ...]
+    latency_ms: Mapping[str, float]
+    engines: Mapping[str, str]
+    redacted: tuple[str, ...] = ()
+    interrupted: bool = False
+    fallback: str | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+__all__ = [
+    "FRAME_MS",
+    "FRAME_SAMPLES",
+    "RATE_HZ",
+    "AchievedDelivery",
+    "AudioFrame",
+    "Channel",
+    "ClauseRecord",
+    "Expectation",
+    "Pcm",
+    "Recognizer",
+    "RecognizerStream",
+    "SpeechChunk",
+    "Synthesizer",
+    "Transcript",
+    "TurnRecord",
+    "Word",
+]
