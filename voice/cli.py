@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import logging
 import sys
 from typing import Any
 
-import click
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from nlu.errors import AttuneError
 
@@ -33,23 +33,25 @@ COMMANDS = {
 
 
 class _LazyGroup(TyperGroup):
-    """Lists every command from `COMMANDS` and imports a command's module when it is run."""
+    """Lists the commands without importing them; imports the one that is run."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         return [name for name in COMMANDS if importlib.util.find_spec(f"voice.commands.{name}")]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in COMMANDS:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.list_commands(ctx):
             return None
-        if "--help" in sys.argv[1:2] or len(sys.argv) == 1:
-            return click.Command(cmd_name, help=COMMANDS[cmd_name])
+        if sys.argv[1:2] in ([], ["--help"]):
+            return TyperCommand(cmd_name, help=COMMANDS[cmd_name])
         module = importlib.import_module(f"voice.commands.{cmd_name}")
-        command: click.Command = typer.main.get_command(module.app)
+        command = typer.main.get_command(module.app)
         command.name = cmd_name
         return command
 
 
-app = typer.Typer(cls=_LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False)
+app = typer.Typer(
+    cls=_LazyGroup, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False
+)
 
 
 @app.callback()
@@ -58,12 +60,16 @@ def _attune() -> None:
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command line; errors meant for the user become one sentence and exit code 2."""
+    """Run the command line; an `AttuneError` becomes one sentence and exit code 2."""
+    logging.basicConfig(level=logging.WARNING, format="attune: %(message)s", stream=sys.stderr)
     try:
         return app(arguments)
     except AttuneError as error:
         print(f"attune: {error}", file=sys.stderr)  # noqa: T201
         raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        print("attune: stopped; what was finished is kept.", file=sys.stderr)  # noqa: T201
+        raise SystemExit(130) from None
 
 
 if __name__ == "__main__":

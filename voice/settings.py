@@ -1,0 +1,78 @@
+"""Settings: `attune.toml` in the working folder, then `ATTUNE_*` variables, then options."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from nlu.errors import AttuneError
+
+_FILE = Path("attune.toml")
+
+
+class Settings(BaseSettings):
+    """What can be set once for an installation. Durations carry their unit in the name."""
+
+    model_config = SettingsConfigDict(env_prefix="ATTUNE_", toml_file=_FILE, extra="forbid")
+
+    data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("attune")))
+    cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("attune")))
+    database_url: str | None = None
+    pack: str = "retail"
+    jurisdiction: str | None = None
+    recognizer: str = "auto"
+    whisper_model: str = "base.en"
+    voice: str | None = None
+    speech_engine: str = "espeak"
+    speech_workers: int = Field(default=1, ge=1, le=16)
+    log_level: str = "WARNING"
+    recognition_deadline_ms: int = Field(default=2_500, ge=100)
+    understanding_deadline_ms: int = Field(default=1_000, ge=50)
+    decision_deadline_ms: int = Field(default=1_000, ge=50)
+    speech_deadline_ms: int = Field(default=1_500, ge=50)
+
+    @property
+    def database(self) -> str:
+        """The database's URL: as set, or SQLite in the data folder."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'attune.db'}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Options before the environment, the environment before `attune.toml`."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+
+@functools.cache
+def load() -> Settings:
+    """The settings of this process.
+
+    Raises `AttuneError` naming the file or variable that is wrong.
+    """
+    try:
+        return Settings()
+    except tomllib.TOMLDecodeError as error:
+        raise AttuneError(f"{_FILE}: not valid TOML ({error}); correct that line.") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise AttuneError(
+            f"Setting '{field}' ({_FILE} or ATTUNE_{field.upper()}): {first['msg']}; correct it."
+        ) from None
