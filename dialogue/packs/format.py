@@ -1,0 +1,419 @@
+"""The format of a pack: what a business knows, can do and says, as frozen Pydantic models.
+
+A pack is a folder of YAML files; `dialogue.packs.loader` reads it. Every class here is one kind
+of entry, and its fields are the keys that an author may write. `docs/packs.md` explains them.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from dialogue.types import Fault, Severity, Strategy
+from nlu.types import Emotion, EntityType, Language
+
+Scalar = str | bool | int | float
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
+Say = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=3)]
+"""Three wordings at least, so that a caller does not hear the same sentence twice."""
+FactKind = Literal["text", "money", "date", "time", "code", "number", "flag"]
+Need = Literal["identified"]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+
+ALWAYS_KNOWN: Mapping[str, FactKind] = {
+    "customer_name": "text",
+    "customer_id": "text",
+    "identified": "flag",
+    "company": "text",
+    "assistant": "text",
+    "emergency_number": "code",
+    "handoff_target": "text",
+    "handoff_hours": "text",
+    "handoff_open": "flag",
+    "today": "date",
+    "repeat_contacts": "number",
+    "intent_title": "text",
+    "case_subject": "text",
+    "promise": "text",
+    "options": "text",
+    "choices": "text",
+    "value": "text",
+}
+"""Facts that the assistant supplies itself: a pack need not declare them to use them."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Test(_Entry):
+    """What a fact must be for a condition to hold; several keys must all hold."""
+
+    __test__ = False
+
+    is_: Scalar | tuple[Scalar, ...] | None = Field(None, alias="is")
+    not_: Scalar | tuple[Scalar, ...] | None = Field(None, alias="not")
+    at_least: float | None = None
+    at_most: float | None = None
+    known: bool | None = None
+
+    def holds(self, value: Any) -> bool:
+        """Whether `value` (None when unknown) passes; an unknown value passes only `known`
+        and `not`."""
+        if self.known is not None and self.known != (value is not None):
+            return False
+        if self.is_ is not None and value not in _as_tuple(self.is_):
+            return False
+        if self.not_ is not None and value in _as_tuple(self.not_):
+            return False
+        bounds = (self.at_least, self.at_most)
+        if bounds == (None, None):
+            return True
+        if not isinstance(value, int | float):
+            return False
+        return (self.at_least is None or value >= self.at_least) and (
+            self.at_most is None or value <= self.at_most
+        )
+
+
+Condition = Mapping[str, Scalar | tuple[Scalar, ...] | Test]
+"""Fact name -> the value it must have, the values it may have, or a `Test`. All must hold."""
+
+
+def holds(condition: Condition, facts: Mapping[str, Any]) -> bool:
+    """Whether every part of `condition` is true of `facts`; an empty condition holds."""
+    return all(_passes(wanted, facts.get(name)) for name, wanted in condition.items())
+
+
+def _passes(wanted: Scalar | tuple[Scalar, ...] | Test, value: Any) -> bool:
+    return wanted.holds(value) if isinstance(wanted, Test) else value in _as_tuple(wanted)
+
+
+def _as_tuple(value: Scalar | tuple[Scalar, ...]) -> tuple[Scalar, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def placeholders(text: str) -> frozenset[str]:
+    """The names in braces within a phrase.
+
+    Raises:
+        ValueError: the braces do not match, or hold more than a name.
+    """
+    names = set()
+    for _, name, spec, conversion in string.Formatter().parse(text):
+        if name is None:
+            continue
+        if spec or conversion or not name.isidentifier():
+            raise ValueError(f"'{{{name}}}' is no plain name in braces")
+        names.add(name)
+    return frozenset(names)
+
+
+class Slot(_Entry):
+    """Something an intent needs to know, and how to ask for it in the caller's own terms."""
+
+    name: Name
+    entity: EntityType
+    title: str
+    """What the caller would call it: "the order number"."""
+    ask: Say
+    again: Say
+    """Asked when the answer could not be used."""
+    when: Condition = Field(default_factory=dict)
+    """Needed only if this holds; without it the slot is always needed."""
+    pattern: str | None = None
+    """A regular expression that a usable value matches in full."""
+    read_back: Annotated[tuple[str, ...], Field()] = ()
+    """With wordings here, a value that the caller gave is read back as `{value}` and confirmed."""
+    found_by: Name | None = None
+    """A read action that lists candidates (`candidates` rows) for a known caller."""
+    took: tuple[str, ...] = ()
+    """Said when the only candidate was taken without asking."""
+    choose: tuple[str, ...] = ()
+    """Asked when there are several candidates, with `{choices}`."""
+    choice: str = ""
+    """How one candidate is named within `{choices}`, with the facts of its row."""
+
+
+class Option(_Entry):
+    """One way out that the caller may choose."""
+
+    action: Name
+    title: str
+    """Fits "I can ...": "send it again by express, at no cost"."""
+    cues: tuple[str, ...] = Field(min_length=1)
+    """Words by which a caller picks it."""
+    when: Condition = Field(default_factory=dict)
+
+
+class PackIntent(_Entry):
+    """Something callers want: how they say it, what is needed, and what serves it."""
+
+    title: str
+    """The matter as a noun phrase that the assistant can say: "your refund"."""
+    examples: tuple[str, ...] = Field(min_length=12)
+    severity: Severity = Severity.MINOR
+    fault: Fault = Fault.NONE
+    fault_when: Mapping[Fault, Condition] = Field(default_factory=dict)
+    """Facts that make it somebody's fault, checked in order, before the default."""
+    severity_when: Mapping[Severity, Condition] = Field(default_factory=dict)
+    slots: tuple[Slot, ...] = ()
+    reads: tuple[Name, ...] = ()
+    """Read actions whose facts the answer needs, in order."""
+    does: Name | None = None
+    """The effect that the caller asks for by naming this intent."""
+    options: tuple[Option, ...] = ()
+    """Effects offered as choices after the answer."""
+    uses: tuple[Name, ...] = ()
+    """Facts that its answer tells."""
+    small_talk: bool = False
+    """Thanks, goodbye and the like: never interrupts a task that is under way."""
+
+
+class Sql(_Entry):
+    """An operation of a `sqlite` connector. Parameters are `:name` of slots, facts and the
+    always known ones; `:reference` is a short number made from the idempotency key."""
+
+    select: str | None = None
+    """Its first row's columns become facts (all rows, as `candidates`, where `many` is set)."""
+    change: tuple[str, ...] = ()
+    """Statements of one transaction, run before `select`."""
+    nothing: Name | None = None
+    """The problem when `select` finds no row, or the first change changed none."""
+    many: bool = False
+
+
+class Http(_Entry):
+    """An operation of an `http` connector."""
+
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
+    path: str
+    """Appended to the connector's URL; `{name}` is replaced by an argument, quoted."""
+    body: tuple[Name, ...] = ()
+    """Arguments sent as a JSON object."""
+    facts: Mapping[Name, str] = Field(default_factory=dict)
+    """Fact -> where it stands in the JSON answer, with dots: `order.delivery.date`."""
+    problems: Mapping[int, Name] = Field(default_factory=dict)
+    """Status code -> problem."""
+
+
+class Precondition(_Entry):
+    """What must be true of the facts before an action, and the problem if it is not."""
+
+    when: Condition
+    otherwise: Name
+
+
+class Action(_Entry):
+    """Something the business can do: a read tells facts, an effect changes the world."""
+
+    kind: Literal["read", "effect"]
+    does: str
+    """Verb phrase for briefs, suggestions and confirmations: "refund order {order_number}"."""
+    connector: Name
+    serves: tuple[Name, ...] = Field(min_length=1)
+    arguments: tuple[Name, ...] = ()
+    """Slots and facts that must be known."""
+    needs: tuple[Need, ...] = ()
+    preconditions: tuple[Precondition, ...] = ()
+    irreversible: bool = False
+    """Cannot be undone: the caller is asked first."""
+    resolves: bool = True
+    """Whether the matter is settled when it succeeded."""
+    gives: tuple[Name, ...] = ()
+    """Facts known after it."""
+    confirm: tuple[str, ...] = ()
+    done: tuple[str, ...] = ()
+    problems: Mapping[Name, Say] = Field(default_factory=dict)
+    """Problem -> what to say; `unavailable` and `unknown_result` have defaults in phrases."""
+    sql: Sql | None = None
+    http: Http | None = None
+
+
+class Phrases(_Entry):
+    """Wordings for a move, narrowed by what they fit; the narrowest that fits is used."""
+
+    move: Name
+    strategy: tuple[Strategy, ...] = ()
+    intent: tuple[Name, ...] = ()
+    action: Name | None = None
+    problem: Name | None = None
+    when: Condition = Field(default_factory=dict)
+    say: Say
+
+    @property
+    def narrowness(self) -> int:
+        """How much was asked of the situation; more wins."""
+        return (
+            16 * (self.action is not None)
+            + 16 * (self.problem is not None)
+            + 8 * bool(self.intent)
+            + 4 * bool(self.strategy)
+            + len(self.when)
+        )
+
+
+class Offer(_Entry):
+    """Something worth offering, to whom, and how to say why and how to refuse it."""
+
+    title: str
+    relevant_to: Mapping[Name, float]
+    """Intent -> relevance in [0, 1] when that matter has just been resolved."""
+    value_to_customer: float = Field(ge=0, le=1)
+    value_to_business: float = Field(ge=0, le=1)
+    when: Condition = Field(default_factory=dict)
+    """On facts and on the customer's attributes (`attribute_NAME`)."""
+    say: Say
+    why: Say
+    refuse: Say
+    accept: Name | None = None
+    """The effect carried out when the caller accepts."""
+
+
+class SqliteConnector(_Entry):
+    """A database file that seeds itself from SQL in the pack on first use."""
+
+    type: Literal["sqlite"]
+    seed: str
+    """A file of the pack; `day(-3)` in it is the date three days before the seeding."""
+    reseed: Literal["never", "daily"] = "never"
+    """A demonstration wants its dates fresh: `daily` starts over on the first use of a day."""
+
+
+class HttpConnector(_Entry):
+    """A service of the business, called with signed requests."""
+
+    type: Literal["http"]
+    url: str = Field(pattern=r"^https?://")
+    secret_env: str | None = None
+    """The environment variable that holds the signing secret."""
+    timeout_s: float = Field(2.0, gt=0, le=30)
+    retries: int = Field(2, ge=0, le=5)
+    idempotent: bool = False
+    """The service honours the Idempotency-Key header, so that effects may be sent again."""
+
+
+Connector = Annotated[SqliteConnector | HttpConnector, Field(discriminator="type")]
+
+
+class Handoff(_Entry):
+    """Where a caller goes who needs a human."""
+
+    target: str
+    """Fits "I'll put you through to ...": "a colleague in customer care"."""
+    number: str | None = None
+    hours: Mapping[Weekday, Annotated[str, Field(pattern=r"^\d\d:\d\d-\d\d:\d\d$")]] = Field(
+        default_factory=dict
+    )
+    """Weekday -> `09:00-18:00` in the pack's time zone; a missing day is closed, none at all
+    means always open."""
+    hours_spoken: str = "around the clock"
+
+
+class Pack(_Entry):
+    """A whole pack. `pack.yaml` holds its plain fields; each mapping has a file of its name."""
+
+    name: Name
+    title: str
+    company: str
+    assistant: str
+    locale: str = Field("en-US", pattern=r"^[a-z]{2}(-[A-Z]{2})?$")
+    currency: str = Field("USD", pattern=r"^[A-Z]{3}$")
+    timezone: str = "UTC"
+    emergency_number: str = "911"
+    greeting: Say
+    handoff: Handoff
+    facts: Mapping[Name, FactKind] = Field(default_factory=dict)
+    vocabulary: tuple[str, ...] = ()
+    connectors: Mapping[Name, Connector] = Field(default_factory=dict)
+    intents: Mapping[Name, PackIntent] = Field(min_length=1)
+    actions: Mapping[Name, Action] = Field(default_factory=dict)
+    phrases: tuple[Phrases, ...] = ()
+    offers: Mapping[Name, Offer] = Field(default_factory=dict)
+    phrase_bank: Mapping[Emotion, tuple[str, ...]] = Field(default_factory=dict)
+    _directory: Path = PrivateAttr(default=Path())
+
+    @property
+    def directory(self) -> Path:
+        """The folder that the pack was read from."""
+        return self._directory
+
+    def language(self) -> Language:
+        """What `nlu` needs of the pack, as plain values."""
+        return Language(
+            intents={name: intent.examples for name, intent in self.intents.items()},
+            phrase_bank={str(emotion): said for emotion, said in self.phrase_bank.items()},
+            vocabulary=self.vocabulary,
+            locale=self.locale,
+        )
+
+    def kind_of(self, fact: str) -> FactKind:
+        """What a fact is, so that it can be said rightly; `text` when undeclared."""
+        return self.facts.get(fact) or ALWAYS_KNOWN.get(fact) or "text"
+
+    def phrases_for(
+        self,
+        move: str,
+        *,
+        strategy: Strategy | None = None,
+        intent: str | None = None,
+        slot: str | None = None,
+        action: str | None = None,
+        problem: str | None = None,
+        facts: Mapping[str, Any] = {},  # noqa: B006
+    ) -> tuple[str, ...]:
+        """The wordings of the narrowest entry that fits and whose facts are all known.
+
+        The moves `ask`, `again`, `read_back`, `took` and `choose` come from the slot; `confirm`
+        and `done` from the action; `problem` from the action, then from the phrases.
+        Returns an empty tuple when the pack has nothing to say.
+        """
+        known = frozenset(name for name, value in facts.items() if value is not None)
+        own = self._own_wordings(move, intent, slot, action, problem)
+        if usable := _sayable(own, known):
+            return usable
+        fitting = [
+            entry
+            for entry in self.phrases
+            if entry.move == move
+            and (not entry.strategy or strategy in entry.strategy)
+            and (not entry.intent or intent in entry.intent)
+            and entry.action in (None, action)
+            and entry.problem in (None, problem)
+            and holds(entry.when, facts)
+        ]
+        for entry in sorted(fitting, key=lambda entry: -entry.narrowness):
+            if usable := _sayable(entry.say, known):
+                return usable
+        return ()
+
+    def _own_wordings(
+        self,
+        move: str,
+        intent: str | None,
+        slot: str | None,
+        action: str | None,
+        problem: str | None,
+    ) -> tuple[str, ...]:
+        if move in _SLOT_MOVES and slot is not None and intent in self.intents:
+            for candidate in self.intents[intent].slots:
+                if candidate.name == slot:
+                    return tuple(getattr(candidate, move))
+        if action in self.actions:
+            if move in _ACTION_MOVES:
+                return tuple(getattr(self.actions[action], move))
+            if move == "problem" and problem is not None:
+                return self.actions[action].problems.get(problem, ())
+        return ()
+
+
+_SLOT_MOVES = frozenset({"ask", "again", "read_back", "took", "choose"})
+_ACTION_MOVES = frozenset({"confirm", "done"})
+
+
+def _sayable(wordings: tuple[str, ...], known: frozenset[str]) -> tuple[str, ...]:
+    return tuple(text for text in wordings if placeholders(text) <= known)
