@@ -118,6 +118,8 @@ class CustomerContext:
     patterns: Patterns = Patterns()
     refused_offers: frozenset[str] = frozenset()
     attributes: Mapping[str, str] = field(default_factory=dict)
+    written_releases: frozenset[Purpose] = frozenset()
+    """Purposes whose current yes was given in writing (some jurisdictions ask for that)."""
 
     @property
     def open_case(self) -> Case | None:
