@@ -1,0 +1,1 @@
+"""Whose turn is it: start, end, interruption, backchannel."""

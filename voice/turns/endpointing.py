@@ -1,0 +1,203 @@
+"""How long a silence must be before the caller's turn is over: a list of small policies.
+
+A fixed silence cannot win: 500 ms cuts service callers off, 1,200 ms feels slow. Each policy looks
+at the pause so far and either has an opinion or passes on to the next. All times are audio time.
+`benchmarks/endpointing.py` measures the defaults below.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from voice.turns.completeness import Completeness
+from voice.turns.prosody import PhraseEnd
+
+UNKNOWN_MS = 900
+SHORT_ANSWER_MS = 360
+LONGEST_MS = 1_500
+
+_HESITATION = {"um", "uh", "er", "erm", "hmm", "well", "like"}
+_DIGIT = (
+    "zero oh one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
+    "fifteen sixteen seventeen eighteen nineteen twenty thirty forty fifty sixty seventy eighty "
+    "ninety hundred double triple"
+).split()
+_NATO = (
+    "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike november oscar "
+    "papa quebec romeo sierra tango uniform victor whiskey yankee zulu"
+).split()
+_YES_NO = re.compile(
+    r"^(oh )?(yes|yeah|yep|yup|sure|ok|okay|no|nope|nah|right|correct|exactly|please do|go ahead)"
+    r"( (please|thanks|thank you|it is|that's right|that's fine|sir|ma'am))*$"
+)
+_DOMAIN_END = re.compile(r"\b(dot|point|\.) ?(com|org|net|edu|gov|info|co uk|co|uk|de|fr|io|eu)$")
+_CLOSERS = re.compile(r"\b(please|thanks|thank you|bye|goodbye)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """What is known while the caller is silent.
+
+    `text` is None until the recogniser has answered. `caller_pauses_ms` are pauses after which
+    this caller went on.
+    """
+
+    text: str | None
+    expects: frozenset[str] = frozenset()
+    end: PhraseEnd = PhraseEnd()
+    caller_pauses_ms: tuple[int, ...] = ()
+    speech_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StopSilence:
+    """The silence after which the turn is over, and which policy said so."""
+
+    stop_ms: int
+    policy: str
+
+
+class EndpointPolicy(Protocol):
+    """Looks at a pause; None when it has no opinion."""
+
+    def judge(self, pause: Pause) -> StopSilence | None:
+        """The stop silence that this policy asks for."""
+
+
+class WordsNotYetKnown:
+    """Until the recogniser has answered, wait as for an ordinary sentence."""
+
+    def judge(self, pause: Pause) -> StopSilence | None:
+        """Only while `text` is None."""
+        return StopSilence(UNKNOWN_MS, "words not yet known") if pause.text is None else None
+
+
+class ShortAnswer:
+    """A yes or no to a question that asked for one is complete at once."""
+
+    def judge(self, pause: Pause) -> StopSilence | None:
+        """Only where `yes_no` is expected and a bare answer was given."""
+        if "yes_no" in pause.expects and _YES_NO.match((pause.text or "").strip().lower()):
+            return StopSilence(SHORT_ANSWER_MS, "answer to a yes-or-no question")
+        return None
+
+
+class Hesitation:
+    """After "um" the caller is still looking for words."""
+
+    def judge(self, pause: Pause) -> StopSilence | None:
+        """Only where the last word is a filler."""
+        words = (pause.text or "").lower().split()
+        if words and words[-1] in _HESITATION:
+            return StopSilence(LONGEST_MS, "hesitation")
+        return None
+
+
+class Spelling:
+    """Digits, letters and e-mail addresses come in groups with long pauses between them."""
+
+    DIGITS_MS = 1_350
+    ENOUGH_DIGITS_MS = 900
+    EMAIL_MS = 1_450
+    EMAIL_DONE_MS = 700
+    ENOUGH_DIGITS = 5
+
+    def judge(self, pause: Pause) -> StopSilence | None:
+        """Where the text ends in spelled items, or an address is expected and unfinished."""
+        text = (pause.text or "").lower().strip()
+        words = re.findall(r"[a-z']+|\d", text)
+        in_email = "email" in pause.expects or re.search(r"\be ?mail\b", text)
+        if in_email and ("email" in pause.expects or _spelled(words) or " at " in text):
+            done = _DOMAIN_END.search(text)
+            return StopSilence(self.EMAIL_DONE_MS if done else self.EMAIL_MS, "e-mail address")
+        count = _spelled(words)
+        if count == 0:
+            return None
+        enough = count >= self.ENOUGH_DIGITS
+        return StopSilence(self.ENOUGH_DIGITS_MS if enough else self.DIGITS_MS, "spelled number")
+
+
+def _spelled(words: Sequence[str]) -> int:
+    """How many spelled digits or letters the words end with."""
+    count = 0
+    for word in reversed(words):
+        if not (word in _DIGIT or word in _NATO or word.isdigit() or len(word) == 1):
+            break
+        if word == "i" or (word == "a" and count == 0):
+            break
+        count += 1
+    if count == 1 and words[-1] not in _DIGIT and not words[-1].isdigit():
+        return 0
+    return count
+
+
+class SoundsFinished:
+    """Words and melody together: the more finished it sounds, the shorter the wait."""
+
+    FASTEST_MS = 420
+    SLOWEST_MS = 1_300
+    BIAS = 0.6
+    FALL_WEIGHT = -0.22
+    FADE_WEIGHT = -0.10
+    CLOSER = 1.5
+
+    def __init__(self) -> None:
+        self._words = Completeness.load()
+
+    def judge(self, pause: Pause) -> StopSilence | None:
+        """Always has an opinion where there are words."""
+        if not pause.text:
+            return None
+        probability = self.finished(pause)
+        blend = min(1.0, max(0.0, (0.72 - probability) / 0.6))
+        stop_ms = self.FASTEST_MS + blend * (self.SLOWEST_MS - self.FASTEST_MS)
+        return StopSilence(round(stop_ms), f"sounds {probability:.0%} finished")
+
+    def finished(self, pause: Pause) -> float:
+        """The probability that the caller has finished."""
+        odds = self.BIAS + self._words.log_odds(pause.text or "")
+        if pause.end.known:
+            odds += self.FALL_WEIGHT * pause.end.fall_st + self.FADE_WEIGHT * pause.end.fade_db
+        if _CLOSERS.search(pause.text or ""):
+            odds += self.CLOSER
+        return 1.0 / (1.0 + math.exp(-odds))
+
+
+class NothingRecognised:
+    """Speech without words (noise, a cough): end soon, nothing is lost."""
+
+    def judge(self, pause: Pause) -> StopSilence | None:
+        """Only for an empty text."""
+        return StopSilence(UNKNOWN_MS, "no words") if not pause.text else None
+
+
+def default_policies() -> list[EndpointPolicy]:
+    """The policies in the order in which they are asked."""
+    return [
+        WordsNotYetKnown(),
+        NothingRecognised(),
+        ShortAnswer(),
+        Hesitation(),
+        Spelling(),
+        SoundsFinished(),
+    ]
+
+
+def stop_silence(policies: Sequence[EndpointPolicy], pause: Pause) -> StopSilence:
+    """The first opinion, raised to this caller's own habit where the words are not conclusive.
+
+    A caller who has paused for long and gone on is given 1.1 times their median such pause.
+    """
+    verdict = next(
+        (opinion for policy in policies if (opinion := policy.judge(pause)) is not None),
+        StopSilence(UNKNOWN_MS, "no opinion"),
+    )
+    if len(pause.caller_pauses_ms) >= 2 and verdict.stop_ms > SoundsFinished.FASTEST_MS:
+        habit_ms = int(sorted(pause.caller_pauses_ms)[len(pause.caller_pauses_ms) // 2] * 1.1)
+        if habit_ms > verdict.stop_ms:
+            return StopSilence(min(habit_ms, LONGEST_MS), f"{verdict.policy}; caller's own pauses")
+    return verdict

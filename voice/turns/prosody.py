@@ -1,0 +1,80 @@
+"""How an utterance ends: does the pitch fall, does the voice fade?
+
+A statement that is finished falls towards the bottom of the speaker's range and fades; a pause
+inside a sentence is level or rises (Gravano & Hirschberg 2011, Computer Speech & Language 25).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from voice.types import RATE_HZ, Pcm
+
+_STEP = 160
+_WINDOW = 640
+_MIN_HZ, _MAX_HZ = 70.0, 400.0
+_VOICED = 0.5
+_TAIL_FRAMES = 30
+_LOOK_BACK_MS = 3_000
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseEnd:
+    """The last 300 ms of voice against what came before.
+
+    `fall_st` is the pitch of the end relative to the phrase's median (negative: below),
+    `slope_st_s` its slope, `fade_db` the level of the end relative to the phrase's.
+    All are 0 when too little is voiced to tell (`known` is False).
+    """
+
+    fall_st: float = 0.0
+    slope_st_s: float = 0.0
+    fade_db: float = 0.0
+    known: bool = False
+
+
+def pitch_track(samples: Pcm) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """F0 in Hz (0 where unvoiced) and level in dB every 10 ms, by normalised autocorrelation."""
+    signal = samples[::2].astype(np.float64)
+    step, window, rate_hz = _STEP // 2, _WINDOW // 2, RATE_HZ // 2
+    count = max(0, (len(signal) - window) // step + 1)
+    if count == 0:
+        return np.zeros(0), np.zeros(0)
+    frames = np.lib.stride_tricks.sliding_window_view(signal, window)[::step][:count]
+    frames = frames - frames.mean(axis=1, keepdims=True)
+    power = (frames**2).mean(axis=1)
+    level_db = 10.0 * np.log10(power + 1.0)
+    spectrum = np.fft.rfft(frames * np.hanning(window), 2 * window, axis=1)
+    correlation = np.fft.irfft(np.abs(spectrum) ** 2, axis=1)[:, :window]
+    taper = np.fft.irfft(np.abs(np.fft.rfft(np.hanning(window), 2 * window)) ** 2)[:window]
+    normal = correlation / (correlation[:, :1] + 1e-9) / np.maximum(taper / taper[0], 0.05)
+    low, high = int(rate_hz / _MAX_HZ), int(rate_hz / _MIN_HZ)
+    band = normal[:, low:high]
+    best = band.argmax(axis=1)
+    strength = band[np.arange(count), best]
+    loud = level_db > level_db.max() - 30.0
+    f0_hz = np.where((strength > _VOICED) & loud, rate_hz / (best + low), 0.0)
+    return f0_hz, level_db
+
+
+def phrase_end(samples: Pcm) -> PhraseEnd:
+    """Measure the end of a stretch of speech (int16, 16 kHz); only its last 3 s are looked at."""
+    f0_hz, level_db = pitch_track(samples[-RATE_HZ * _LOOK_BACK_MS // 1000 :])
+    voiced = np.flatnonzero(f0_hz)
+    if len(voiced) < 20:
+        return PhraseEnd()
+    semitones = 12.0 * np.log2(f0_hz[voiced])
+    median = float(np.median(semitones))
+    plausible = np.abs(semitones - median) < 9.0
+    voiced, semitones = voiced[plausible], semitones[plausible]
+    tail = voiced > voiced[-1] - _TAIL_FRAMES
+    if tail.sum() < 6:
+        return PhraseEnd()
+    at_s = voiced[tail] * 0.01
+    slope = float(np.polyfit(at_s, semitones[tail], 1)[0])
+    end = float(np.median(semitones[tail][-8:]))
+    fade = float(np.median(level_db[voiced[tail]][-12:]) - np.median(level_db[voiced]))
+    return PhraseEnd(end - median, float(np.clip(slope, -60, 60)), fade, True)
