@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from dialogue.types import Delivery
-from nlu.types import Transcript, Word
+from dialogue.types import Decision, Delivery
+from nlu.types import EmotionEstimate, Transcript, Understanding, Word
 
 RATE_HZ = 16_000
 FRAME_MS = 20
@@ -106,9 +106,14 @@ class Synthesizer(Protocol):
 
 
 class Channel(Protocol):
-    """Where a call comes in and the answer goes out. Samples are int16 mono at 16 kHz."""
+    """Where a call comes in and the answer goes out. Samples are int16 mono at 16 kHz.
+
+    `live` says that frames come at the pace of the wall clock; a channel that is not live waits
+    for every decision, so that a call replays identically at any speed.
+    """
 
     name: str
+    live: bool
 
     def frames(self) -> AsyncIterator[AudioFrame]:
         """The caller's audio, 20 ms at a time, until the call ends."""
@@ -162,21 +167,121 @@ class TurnRecord:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """The line is open; the assistant is about to speak first."""
+
+    call: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSpeaking:
+    """The caller began (or went on) to speak."""
+
+    turn: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartialTranscript:
+    """The caller's words so far; they may still change."""
+
+    turn: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmotionUpdated:
+    """The voice estimate while the caller speaks (only with a grant)."""
+
+    turn: int
+    at_ms: int
+    estimate: EmotionEstimate
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDecided:
+    """The caller's turn is over and the answer is decided."""
+
+    turn: int
+    understanding: Understanding
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseQueued:
+    """The assistant is about to be heard saying `text`, from `start_ms` of audio time."""
+
+    turn: int
+    text: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantInterrupted:
+    """The caller barged in at `at_ms`; `heard_ms` of the answer had been heard."""
+
+    turn: int
+    at_ms: int
+    heard_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnFinished:
+    """A turn is over for both sides; `record` is redacted."""
+
+    record: TurnRecord
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnded:
+    """The line is closed. `reason` is `hangup`, `handoff`, `closed`, `silence` or `error`."""
+
+    call: str
+    at_ms: int
+    reason: str
+
+
+CallEvent = (
+    CallStarted
+    | CallerSpeaking
+    | PartialTranscript
+    | EmotionUpdated
+    | TurnDecided
+    | ClauseQueued
+    | AssistantInterrupted
+    | TurnFinished
+    | CallEnded
+)
+
+
 __all__ = [
     "FRAME_MS",
     "FRAME_SAMPLES",
     "RATE_HZ",
     "AchievedDelivery",
+    "AssistantInterrupted",
     "AudioFrame",
+    "CallEnded",
+    "CallEvent",
+    "CallStarted",
+    "CallerSpeaking",
     "Channel",
+    "ClauseQueued",
     "ClauseRecord",
+    "EmotionUpdated",
     "Expectation",
+    "PartialTranscript",
     "Pcm",
     "Recognizer",
     "RecognizerStream",
     "SpeechChunk",
     "Synthesizer",
     "Transcript",
+    "TurnDecided",
+    "TurnFinished",
     "TurnRecord",
     "Word",
 ]
