@@ -1,4 +1,4 @@
-"""What a pack must hold together: every name that is used exists, and something is always sayable."""
+"""Whether a pack holds together: every name used exists, and something is always sayable."""
 
 from __future__ import annotations
 

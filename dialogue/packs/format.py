@@ -9,6 +9,7 @@ from __future__ import annotations
 import string
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
@@ -164,8 +165,8 @@ class PackIntent(_Entry):
     slots: tuple[Slot, ...] = ()
     reads: tuple[Name, ...] = ()
     """Read actions whose facts the answer needs, in order."""
-    does: Name | None = None
-    """The effect that the caller asks for by naming this intent."""
+    does: tuple[Name, ...] = ()
+    """Effects that the caller asks for by naming this intent; the first that may be done is."""
     options: tuple[Option, ...] = ()
     """Effects offered as choices after the answer."""
     uses: tuple[Name, ...] = ()
@@ -328,6 +329,8 @@ class Pack(_Entry):
     greeting: Say
     handoff: Handoff
     facts: Mapping[Name, FactKind] = Field(default_factory=dict)
+    constants: Mapping[Name, Scalar] = Field(default_factory=dict)
+    """Facts that are always the same: prices, periods, addresses."""
     vocabulary: tuple[str, ...] = ()
     connectors: Mapping[Name, Connector] = Field(default_factory=dict)
     intents: Mapping[Name, PackIntent] = Field(min_length=1)
@@ -364,7 +367,7 @@ class Pack(_Entry):
         slot: str | None = None,
         action: str | None = None,
         problem: str | None = None,
-        facts: Mapping[str, Any] = {},  # noqa: B006
+        facts: Mapping[str, Any] = MappingProxyType({}),
     ) -> tuple[str, ...]:
         """The wordings of the narrowest entry that fits and whose facts are all known.
 
@@ -399,11 +402,13 @@ class Pack(_Entry):
         action: str | None,
         problem: str | None,
     ) -> tuple[str, ...]:
-        if move in _SLOT_MOVES and slot is not None and intent in self.intents:
+        if move in _SLOT_MOVES and slot is not None and intent is not None:
+            if intent not in self.intents:
+                return ()
             for candidate in self.intents[intent].slots:
                 if candidate.name == slot:
                     return tuple(getattr(candidate, move))
-        if action in self.actions:
+        if action is not None and action in self.actions:
             if move in _ACTION_MOVES:
                 return tuple(getattr(self.actions[action], move))
             if move == "problem" and problem is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -119,7 +120,9 @@ def _syntax_mistake(file: str, error: yaml.YAMLError) -> Mistake:
     )
 
 
-_CONSTRUCT = {
+_DEEPEST = 20
+
+_CONSTRUCT: dict[str, Callable[[str], Any]] = {
     "tag:yaml.org,2002:bool": lambda text: text == "true",
     "tag:yaml.org,2002:null": lambda _: None,
     "tag:yaml.org,2002:int": int,
@@ -129,29 +132,38 @@ _CONSTRUCT = {
 
 def _build(node: yaml.Node, location: Location, file: str, source: Source) -> Any:
     source.places[location] = (file, node.start_mark.line + 1)
+    if len(location) > _DEEPEST:
+        wrong = "is nested too deeply, or contains itself"
+        source.mistakes.append(
+            Mistake(file, node.start_mark.line + 1, "", wrong, "write it out flat")
+        )
+        return None
     if isinstance(node, yaml.MappingNode):
-        result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            key = str(key_node.value)
-            here = (*location, key)
-            line = key_node.start_mark.line + 1
-            if key in result:
-                first = source.places[here][1]
-                source.mistakes.append(
-                    Mistake(
-                        file,
-                        line,
-                        dotted(here),
-                        f"is written twice (first on line {first})",
-                        "remove or rename one",
-                    )
-                )
-                continue
-            result[key] = _build(value_node, here, file, source)
-            source.places[here] = (file, line)
-        return result
+        return _build_mapping(node, location, file, source)
     if isinstance(node, yaml.SequenceNode):
         return [
             _build(item, (*location, index), file, source) for index, item in enumerate(node.value)
         ]
     return _CONSTRUCT.get(node.tag, str)(node.value)
+
+
+def _build_mapping(
+    node: yaml.MappingNode, location: Location, file: str, source: Source
+) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
+    for key_node, value_node in node.value:
+        key = str(key_node.value)
+        here = (*location, key)
+        line = key_node.start_mark.line + 1
+        if key in result:
+            first = source.places[here][1]
+            wrong = f"is written twice (first on line {first})"
+            source.mistakes.append(Mistake(file, line, dotted(here), wrong, "remove or rename one"))
+            continue
+        if key == "<<" and isinstance(value_node, yaml.MappingNode):
+            merged = _build(value_node, location, file, source) or {}
+            continue
+        result[key] = _build(value_node, here, file, source)
+        source.places[here] = (file, line)
+    return {**merged, **result}
