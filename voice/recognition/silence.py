@@ -1,0 +1,65 @@
+"""Silence is never words: what must be heard before any recogniser's text is believed.
+
+The counter goes over the audio as it comes; the phrase check catches what recognisers are known
+to make of silence and music.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import webrtcvad
+
+from voice.types import RATE_HZ, Pcm
+
+MIN_VOICED_MS = 140
+"""Less voiced sound than this in a turn is no word: "no" spoken fast by flite has 160 ms."""
+_FLOOR_DBFS = -62.0
+_OVER_NOISE_DB = 6.0
+
+_HALLUCINATIONS = frozenset(
+    (
+        "thank you", "thank you very much", "thanks for watching", "thank you for watching",
+        "thanks", "you", "bye", "bye bye", "please subscribe", "subscribe", "so", "the", "oh",
+        "subtitles by the amara org community", "music", "applause", "silence", "the end",
+        "i'll see you next time", "see you next time", "see you in the next video", "okay",
+    )
+)  # fmt: skip
+
+
+class VoicedCounter:
+    """Counts how much of the audio so far sounds voiced and stands out of the noise."""
+
+    def __init__(self) -> None:
+        self._vad = webrtcvad.Vad(2)
+        self._noise_db = -50.0
+        self.voiced_ms = 0
+
+    def accept(self, samples: Pcm) -> bool:
+        """Take 20 ms of int16 at 16 kHz; whether this frame is counted as voice."""
+        level_db = _dbfs(samples)
+        if level_db < self._noise_db:
+            self._noise_db = max(_FLOOR_DBFS - 20, 0.7 * self._noise_db + 0.3 * level_db)
+        else:
+            self._noise_db = min(-30.0, self._noise_db + 0.02)
+        if level_db < max(_FLOOR_DBFS, self._noise_db + _OVER_NOISE_DB):
+            return False
+        if len(samples) != RATE_HZ // 50 or not self._vad.is_speech(samples.tobytes(), RATE_HZ):
+            return False
+        self.voiced_ms += 20
+        return True
+
+
+def is_hallucination(text: str) -> bool:
+    """Whether a whole transcript is something that recognisers say when they hear nothing.
+
+    True of "thank you" as well, which callers do say: believe it only with other evidence.
+    """
+    plain = "".join(c for c in text.lower() if c.isalpha() or c in " '")
+    return " ".join(plain.split()) in _HALLUCINATIONS
+
+
+def _dbfs(samples: Pcm) -> float:
+    if not len(samples):
+        return -120.0
+    power = float(np.mean(samples.astype(np.float64) ** 2))
+    return 10 * float(np.log10(power / 32_768.0**2 + 1e-12))

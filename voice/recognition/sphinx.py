@@ -1,0 +1,150 @@
+"""PocketSphinx behind the Recognizer protocol: the recogniser that needs no download.
+
+A turn is decoded while it is spoken. At a pause `final()` closes a *segment*, which costs the
+decoder its second pass; audio that follows opens the next segment only when it holds voice, so a
+second `final()` after more silence costs nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from nlu.types import Transcript, Word
+from voice.recognition.domain_model import DomainModel
+from voice.recognition.silence import MIN_VOICED_MS, VoicedCounter
+from voice.types import FRAME_MS, RATE_HZ, AudioFrame, Expectation, Pcm
+
+_FRAME_MS = 10
+_PRE_ROLL_FRAMES = 15
+_OPEN_AFTER_VOICED = 3
+_NOT_WORDS = re.compile(r"^(<.*>|\[.*\]|\+\+.*\+\+)$")
+_VARIANT = re.compile(r"\(\d+\)$")
+
+
+class SphinxRecognizer:
+    """Recognition with pocketsphinx and the language model of a pack.
+
+    Streams take a decoder from a pool, which grows when several calls speak at once; a decoder
+    needs about 100 MB and half a second to load.
+    """
+
+    def __init__(self, model: DomainModel, *, reason: str = "chosen by name") -> None:
+        self.name = "pocketsphinx en-us"
+        self.reason = reason
+        self._model = model
+        self._idle: list[Any] = [self._load()]
+        self._lock = threading.Lock()
+
+    def stream(self, expectation: Expectation = Expectation()) -> SphinxStream:  # noqa: B008
+        """Begin a turn."""
+        del expectation
+        with self._lock:
+            decoder = self._idle.pop() if self._idle else None
+        return SphinxStream(self, decoder or self._load())
+
+    def give_back(self, decoder: Any) -> None:
+        """Take a decoder back for the next stream."""
+        with self._lock:
+            self._idle.append(decoder)
+
+    def _load(self) -> Any:
+        import pocketsphinx
+
+        return pocketsphinx.Decoder(
+            lm=str(self._model.language_model),
+            dict=str(self._model.dictionary),
+            loglevel="FATAL",
+        )
+
+
+class SphinxStream:
+    """One turn being recognised."""
+
+    def __init__(self, recognizer: SphinxRecognizer, decoder: Any) -> None:
+        self._recognizer = recognizer
+        self._decoder = decoder
+        self._words: list[Word] = []
+        self._waiting: deque[AudioFrame] = deque(maxlen=_PRE_ROLL_FRAMES)
+        self._run = 0
+        self._open = False
+        self._segment_ms = 0
+        self._voiced = VoicedCounter()
+
+    def accept(self, frame: AudioFrame) -> None:
+        """Take the next frame."""
+        self._run = self._run + 1 if self._voiced.accept(frame.samples) else 0
+        if self._open:
+            self._process(frame.samples)
+            return
+        self._waiting.append(frame)
+        if self._run >= _OPEN_AFTER_VOICED:
+            self._begin()
+
+    def partial(self) -> str:
+        """The words so far; may change."""
+        words = [word.text for word in self._words]
+        if self._open and (hypothesis := self._decoder.hyp()):
+            words += [_VARIANT.sub("", word) for word in hypothesis.hypstr.split()]
+        return " ".join(words)
+
+    def final(self) -> Transcript:
+        """The words of everything accepted so far; closes the open segment."""
+        if self._open:
+            self._end()
+        text = " ".join(word.text for word in self._words)
+        confidence = float(np.mean([w.confidence for w in self._words])) if self._words else 0.0
+        return Transcript(text, tuple(self._words), confidence, self._recognizer.name)
+
+    def close(self) -> None:
+        """Give the decoder back."""
+        if self._decoder is None:
+            return
+        if self._open:
+            self._decoder.end_utt()
+            self._open = False
+        self._recognizer.give_back(self._decoder)
+        self._decoder = None
+
+    def _begin(self) -> None:
+        self._segment_ms = self._waiting[0].start_ms
+        self._voiced_before_ms = self._voiced.voiced_ms - self._run * FRAME_MS
+        self._decoder.start_utt()
+        self._open = True
+        while self._waiting:
+            self._process(self._waiting.popleft().samples)
+
+    def _process(self, samples: Pcm) -> None:
+        self._decoder.process_raw(samples.tobytes())
+
+    def _end(self) -> None:
+        self._decoder.end_utt()
+        self._open = False
+        self._run = 0
+        if self._voiced.voiced_ms - self._voiced_before_ms < MIN_VOICED_MS:
+            return
+        for segment in self._decoder.seg() or ():
+            if _NOT_WORDS.match(segment.word):
+                continue
+            self._words.append(
+                Word(
+                    _VARIANT.sub("", segment.word),
+                    self._segment_ms + segment.start_frame * _FRAME_MS,
+                    self._segment_ms + (segment.end_frame + 1) * _FRAME_MS,
+                    min(1.0, float(segment.prob)),
+                )
+            )
+
+
+def frames_of(samples: Pcm, start_ms: int = 0) -> list[AudioFrame]:
+    """Cut int16 samples at 16 kHz into 20 ms frames; the last one is filled with zeros."""
+    size = RATE_HZ * FRAME_MS // 1000
+    padded = np.pad(samples, (0, -len(samples) % size))
+    return [
+        AudioFrame(padded[i : i + size], start_ms + i * 1000 // RATE_HZ)
+        for i in range(0, len(padded), size)
+    ]
