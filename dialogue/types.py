@@ -153,6 +153,8 @@ class Clause:
     text: str
     delivery: Delivery = Delivery()
     kind: Literal["empathy", "fact", "action", "question", "option", "close", "code"] = "fact"
+    written: str = ""
+    """The same words for the eye ("44172" where `text` says "4 4 1, 7 2"); empty when alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +167,11 @@ class Reply:
     def text(self) -> str:
         """The words of all clauses, joined with spaces."""
         return " ".join(clause.text for clause in self.clauses if clause.text)
+
+    @property
+    def written(self) -> str:
+        """The words as they are read: numbers, sums and codes in figures."""
+        return " ".join(clause.written or clause.text for clause in self.clauses if clause.text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +239,8 @@ class HandoffBrief:
     next_step: str = ""
     why: str = ""
     consents: Mapping[str, str] = field(default_factory=dict)
+    priority: Literal["normal", "urgent", "vip"] = "normal"
+    """Routing only: it never changes what is said."""
 
 
 @dataclass(frozen=True, slots=True)
