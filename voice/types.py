@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from dialogue.types import Decision, Delivery
+from dialogue.types import Decision, Delivery, HandoffBrief
 from nlu.types import EmotionEstimate, Transcript, Understanding, Word
 
 RATE_HZ = 16_000
@@ -126,6 +126,9 @@ class Channel(Protocol):
 
     def heard_ms(self) -> int:
         """How much of what was ever queued the caller has really heard, in ms."""
+
+    async def transfer(self, brief: HandoffBrief) -> None:
+        """Put the caller through to a human; the brief goes ahead."""
 
     async def close(self) -> None:
         """Hang up."""

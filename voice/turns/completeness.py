@@ -31,8 +31,7 @@ def feature_indexes(words: list[str]) -> list[int]:
     """Hashed features of the end of an utterance: its last n-grams, its opening and its length."""
     tail = ["<s>", *words][-_TAIL:]
     names = ["bias", f"n={min(len(words), 12)}"]
-    for size in range(1, len(tail) + 1):
-        names.append(f"{size}|" + " ".join(tail[-size:]))
+    names.extend(f"{size}|" + " ".join(tail[-size:]) for size in range(1, len(tail) + 1))
     if len(tail) >= 2:
         names.append(f"skip|{tail[-2]}")
         names.append(f"open|{' '.join(words[:2])}|{tail[-1]}")

@@ -119,6 +119,13 @@ class TurnTracker:
             return self._end(end_ms)
         return []
 
+    def begin(self, start_ms: int, end_ms: int) -> list[TurnEvent]:
+        """The caller has interrupted: a turn is under way since `start_ms`."""
+        self._state = _State.SPEAKING
+        self._start_ms, self._speech_end_ms = start_ms, end_ms
+        self.stop_ms = self._default_stop_ms
+        return [TurnStarted(start_ms)]
+
     def _end(self, end_ms: int) -> list[TurnEvent]:
         self._state = _State.IDLE
         self._recent.clear()

@@ -1,0 +1,166 @@
+"""The assistant's side of a turn: commit, speak, fall back honestly, book what it took."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from functools import partial
+
+from dialogue.types import Decision, Reply
+from nlu.types import EmotionEstimate, Transcript, Understanding
+from voice.ears import StageClock, TurnEar
+from voice.mouth import Mouth, RenderedClause, Utterance, plain, render
+from voice.speculation import Prepared, Speculator, StageFailure, staged
+from voice.turns.endpointing import UNKNOWN_MS, StopSilence
+from voice.types import CallEvent, Channel, ClauseQueued, Synthesizer, TurnDecided
+
+log = logging.getLogger(__name__)
+
+NOT_HEARD = "I didn't catch that. Could you say it once more?"
+NOT_POSSIBLE = (
+    "I can't get that done right now. Could you ask me again, or say that you'd like a person?"
+)
+
+
+@dataclass(slots=True)
+class CallerTurn:
+    """What is known of the turn that the caller is speaking.
+
+    `paused_ms` is where in audio time the last speculation began, `speculated_in_s` how long it
+    took by the wall clock.
+    """
+
+    number: int
+    start_ms: int
+    ear: TurnEar
+    clock: StageClock
+    interrupts: bool = False
+    work: asyncio.Task[Prepared] | None = None
+    paused_ms: int = 0
+    speculated_in_s: float = 0.0
+    verdict: StopSilence = StopSilence(UNKNOWN_MS, "no pause")
+    told: int = 0
+
+
+@dataclass(slots=True)
+class Answer:
+    """What the assistant is saying, and what the record of the turn needs."""
+
+    number: int
+    start_ms: int
+    end_ms: int
+    clock: StageClock
+    verdict: StopSilence | None = None
+    transcript: Transcript = field(default_factory=lambda: Transcript(""))
+    understanding: Understanding | None = None
+    decision: Decision | None = None
+    reply: Reply = Reply()
+    utterance: Utterance = field(default_factory=Utterance)
+    latency_ms: dict[str, float] = field(default_factory=dict)
+    fallback: str | None = None
+    course: tuple[tuple[int, EmotionEstimate], ...] = ()
+    task: asyncio.Task[None] | None = None
+
+
+class Answerer:
+    """Carries an ended turn from the speculated answer to queued sound."""
+
+    def __init__(
+        self,
+        channel: Channel,
+        speculator: Speculator,
+        mouth: Mouth,
+        tell: Callable[[CallEvent], None],
+    ) -> None:
+        self._channel = channel
+        self._speculator = speculator
+        self._mouth = mouth
+        self._tell = tell
+        self._ready: Mapping[str, RenderedClause] = {}
+
+    async def prepare_fallbacks(
+        self, synthesizer: Synthesizer, executor: Executor, deadline_s: float
+    ) -> None:
+        """Render the fallbacks while nothing hurries. Raises `StageFailure`."""
+        self._ready = {
+            text: await staged(
+                executor, "speech", deadline_s, partial(render, synthesizer, plain(text).clauses[0])
+            )
+            for text in (NOT_HEARD, NOT_POSSIBLE)
+        }
+
+    async def say(
+        self,
+        answer: Answer,
+        reply: Reply,
+        alive: Callable[[], bool],
+        *,
+        waited_ms: int = 0,
+        prepared: RenderedClause | None = None,
+    ) -> None:
+        """Queue a reply as this answer's."""
+        answer.reply = reply
+        answer.utterance = await self._mouth.say(
+            reply,
+            waited_ms=waited_ms,
+            prepared=prepared,
+            alive=alive,
+            on_clause=lambda text, start_ms, end_ms: self._tell(
+                ClauseQueued(answer.number, text, start_ms, end_ms)
+            ),
+        )
+
+    async def commit_and_say(
+        self, answer: Answer, prepared: Prepared, declared_ms: int, alive: Callable[[], bool]
+    ) -> Decision:
+        """Carry out the effects, then speak what really happened. Raises `StageFailure`."""
+        committed = await self._speculator.commit(prepared.decision, answer.clock)
+        answer.decision = committed
+        self._tell(TurnDecided(answer.number, prepared.understanding, committed))
+        try:
+            await self.say(
+                answer,
+                committed.reply,
+                alive,
+                waited_ms=declared_ms - answer.end_ms,
+                prepared=prepared.first,
+            )
+        except TimeoutError:
+            raise StageFailure("speech", "no sound in time") from None
+        return committed
+
+    async def fall_back(
+        self, answer: Answer, failure: StageFailure, alive: Callable[[], bool]
+    ) -> None:
+        """Say honestly that it did not work, with sound that was rendered at the start."""
+        log.warning("turn %d: %s; a fallback was spoken.", answer.number, failure)
+        answer.fallback = str(failure)
+        deaf = failure.stage in ("recognition", "understanding")
+        text = NOT_HEARD if deaf else NOT_POSSIBLE
+        await self.say(answer, plain(text), alive, prepared=self._ready.get(text))
+
+    def book_latency(
+        self, turn: CallerTurn, answer: Answer, declared_at_s: float, declared_ms: int
+    ) -> None:
+        """The gap from the end of speech to the first sound: audio time plus computing.
+
+        A live channel's audio time contains the computing already.
+        """
+        first_at_s = answer.utterance.first_sound_at_s or time.perf_counter()
+        first_ms = answer.utterance.first_ms or declared_ms
+        late_ms = max(0.0, turn.speculated_in_s * 1000.0 - (declared_ms - turn.paused_ms))
+        after_end_ms = (first_at_s - declared_at_s) * 1000.0
+        gap_ms = float(first_ms - answer.end_ms)
+        if not self._channel.live:
+            after_end_ms += late_ms
+            gap_ms += after_end_ms
+        answer.latency_ms |= {
+            "silence": float(declared_ms - answer.end_ms),
+            "speculation": turn.speculated_in_s * 1000.0,
+            "after_end": after_end_ms,
+            "gap": gap_ms,
+        }

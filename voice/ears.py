@@ -1,0 +1,154 @@
+"""One turn of the caller being heard: recognition and voice features, off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import numpy as np
+
+from nlu.types import EmotionEstimate, Samples
+from voice.audio import to_float
+from voice.turns.prosody import PhraseEnd, phrase_end
+from voice.types import FRAME_MS, AudioFrame, Expectation, Recognizer, Transcript
+
+BATCH_MS = 100
+EMOTION_EVERY_MS = 250
+_TAIL_MS = 3_000
+
+T = TypeVar("T")
+
+
+class VoiceStream(Protocol):
+    """What accumulates a caller's voice features (see `nlu.emotion.acoustic`)."""
+
+    def accept(self, samples: Samples) -> None:
+        """Take the next samples."""
+
+    def estimate(self) -> EmotionEstimate:
+        """The feeling in what was accepted so far."""
+
+
+@dataclass(slots=True)
+class StageClock:
+    """Wall and CPU milliseconds by stage, added up over a turn."""
+
+    wall_ms: dict[str, float] = field(default_factory=dict)
+    cpu_ms: dict[str, float] = field(default_factory=dict)
+
+    def timed(self, stage: str, work: Callable[[], T]) -> T:
+        """Run `work` in this thread and book its time on `stage`."""
+        wall, cpu = time.perf_counter(), time.thread_time()
+        try:
+            return work()
+        finally:
+            self.add(stage, time.perf_counter() - wall, time.thread_time() - cpu)
+
+    def add(self, stage: str, wall_s: float, cpu_s: float) -> None:
+        """Book seconds on a stage."""
+        self.wall_ms[stage] = self.wall_ms.get(stage, 0.0) + wall_s * 1000.0
+        self.cpu_ms[stage] = self.cpu_ms.get(stage, 0.0) + cpu_s * 1000.0
+
+
+class TurnEar:
+    """Takes the frames of one turn in order and hands them to the recogniser and the voice model.
+
+    `hear` only stores; `flush` works in `executor`. The lock keeps batches in order.
+    """
+
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        expectation: Expectation,
+        voice: VoiceStream | None,
+        executor: Executor,
+        clock: StageClock,
+    ) -> None:
+        self._stream = recognizer.stream(expectation)
+        self._voice = voice
+        self._executor = executor
+        self._clock = clock
+        self._lock = asyncio.Lock()
+        self._pending: list[AudioFrame] = []
+        self._tail: deque[AudioFrame] = deque(maxlen=_TAIL_MS // FRAME_MS)
+        self._since_estimate_ms = 0
+        self._heard_until_ms = 0
+        self.partial = ""
+        self.course: list[tuple[int, EmotionEstimate]] = []
+
+    @property
+    def due(self) -> bool:
+        """Whether a batch is waiting."""
+        return len(self._pending) * FRAME_MS >= BATCH_MS
+
+    def hear(self, frame: AudioFrame) -> None:
+        """Store the next frame."""
+        self._pending.append(frame)
+        self._tail.append(frame)
+
+    async def flush(self) -> None:
+        """Work through what is stored."""
+        async with self._lock:
+            batch, self._pending = self._pending, []
+            if batch:
+                await asyncio.get_running_loop().run_in_executor(self._executor, self._work, batch)
+
+    def _work(self, batch: list[AudioFrame]) -> None:
+        def recognise() -> None:
+            for frame in batch:
+                self._stream.accept(frame)
+            self.partial = self._stream.partial()
+
+        self._clock.timed("recognition", recognise)
+        if self._voice is not None:
+            self._clock.timed("voice_emotion", lambda: self._feel(batch))
+        self._heard_until_ms = batch[-1].end_ms
+
+    def _feel(self, batch: list[AudioFrame]) -> None:
+        if self._voice is None:
+            return
+        self._voice.accept(to_float(np.concatenate([frame.samples for frame in batch])))
+        self._since_estimate_ms += len(batch) * FRAME_MS
+        if self._since_estimate_ms >= EMOTION_EVERY_MS:
+            self._since_estimate_ms = 0
+            self.course.append((batch[-1].end_ms, self._voice.estimate()))
+
+    async def transcript(self) -> Transcript:
+        """The words of everything heard so far."""
+        await self.flush()
+        async with self._lock:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._executor, self._clock.timed, "recognition_final", self._stream.final
+            )
+
+    async def feeling(self) -> EmotionEstimate | None:
+        """The voice estimate of everything heard so far; None without a grant."""
+        voice = self._voice
+        if voice is None:
+            return None
+        async with self._lock:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._executor, self._clock.timed, "voice_emotion", voice.estimate
+            )
+
+    def forget_voice(self) -> None:
+        """The caller withdrew: drop every acoustic value of this turn."""
+        self._voice = None
+        self.course.clear()
+
+    def ending(self, speech_end_ms: int) -> PhraseEnd:
+        """The melody of the last 3 s up to where speech ended."""
+        frames = [frame.samples for frame in self._tail if frame.start_ms < speech_end_ms]
+        if not frames:
+            return PhraseEnd()
+        return self._clock.timed("endpointing", lambda: phrase_end(np.concatenate(frames)))
+
+    async def close(self) -> None:
+        """Free the recogniser's stream once its batch is done."""
+        async with self._lock:
+            self._stream.close()

@@ -1,0 +1,131 @@
+"""The engines that calls share, and how one call's conversation is put together."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from dialogue.conversation import Conversation
+from dialogue.customers.store import CustomerStore
+from dialogue.packs import Pack, load_pack
+from dialogue.regulation import load as load_regulations
+from dialogue.types import ConsentState, CustomerContext, Purpose
+from nlu.errors import AttuneError
+from nlu.understand import Understander
+from voice import recognition, speech
+from voice.loop import Observer, VoiceLoop
+from voice.settings import Settings
+from voice.speculation import Deadlines
+from voice.types import Channel, Recognizer, Synthesizer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Engines:
+    """Everything heavy, loaded once: recogniser, understanding, speech, store, pack."""
+
+    settings: Settings
+    pack: Pack
+    recognizer: Recognizer
+    mind: Understander
+    synthesizer: Synthesizer
+    store: CustomerStore
+
+    @classmethod
+    def open(
+        cls, settings: Settings, *, pack: str | None = None, recognizer: str | None = None
+    ) -> Engines:
+        """Load what a call needs. Raises `AttuneError` for an unknown pack or engine."""
+        loaded = load_pack(pack or settings.pack)
+        language = loaded.language()
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        store = CustomerStore.open(settings.database)
+        store.seed_pack(loaded)
+        return cls(
+            settings=settings,
+            pack=loaded,
+            recognizer=recognition.choose(
+                recognizer or settings.recognizer,
+                language,
+                model=settings.whisper_model,
+                cache_dir=settings.cache_dir,
+            ),
+            mind=Understander(language),
+            synthesizer=speech.open_synthesizer(settings.speech_engine, settings.voice),
+            store=store,
+        )
+
+    def close(self) -> None:
+        """End worker processes and release the database."""
+        self.synthesizer.close()
+        self.store.close()
+
+
+@dataclass(frozen=True, slots=True)
+class CallerIdentity:
+    """What the channel or the operator says of the caller."""
+
+    customer: str | None = None
+    phone: str | None = None
+    jurisdiction: str | None = None
+    consents: Mapping[Purpose, ConsentState] | None = None
+
+
+def caller_context(
+    engines: Engines, identity: CallerIdentity, now: datetime
+) -> CustomerContext:
+    """Who is calling. Raises `AttuneError` when a customer is named who does not exist."""
+    context = engines.store.context(identity.customer, phone=identity.phone, now=now)
+    if identity.customer is not None and context.id is None:
+        raise AttuneError(
+            f"--customer {identity.customer}: no such customer; "
+            "import customers with 'attune customers import FILE' or leave the option out."
+        )
+    return context
+
+
+def open_loop(
+    engines: Engines,
+    channel: Channel,
+    identity: CallerIdentity,
+    *,
+    observers: Sequence[Observer] = (),
+    call: str | None = None,
+    started_at: datetime | None = None,
+) -> tuple[VoiceLoop, Conversation]:
+    """A call on `channel` for this caller, ready to run."""
+    now = started_at or datetime.now(UTC)
+    name = call or uuid.uuid4().hex[:12]
+    context = caller_context(engines, identity, now)
+    jurisdiction = identity.jurisdiction or context.jurisdiction or engines.settings.jurisdiction
+    conversation = Conversation(
+        engines.pack,
+        context,
+        regulation=load_regulations().row(jurisdiction),
+        call_id=name,
+        store=engines.store,
+        consents=identity.consents or {},
+        channel=channel.name,
+        started_at=now,
+        data_dir=engines.settings.data_dir,
+    )
+    settings = engines.settings
+    loop = VoiceLoop(
+        call=name,
+        channel=channel,
+        recognizer=engines.recognizer,
+        mind=engines.mind,
+        talk=conversation,
+        synthesizer=engines.synthesizer,
+        started_at=now,
+        observers=observers,
+        deadlines=Deadlines(
+            settings.recognition_deadline_ms / 1000.0,
+            settings.understanding_deadline_ms / 1000.0,
+            settings.decision_deadline_ms / 1000.0,
+            settings.speech_deadline_ms / 1000.0,
+        ),
+        known_names=tuple(context.name.split()) if context.name else (),
+    )
+    return loop, conversation

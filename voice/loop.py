@@ -1,0 +1,374 @@
+"""VoiceLoop: the only place where ears, mind and mouth meet.
+
+Frames come in; turns are tracked in audio time; at the first 200 ms of silence the answer is
+speculated for generation *g*; when the turn ends the answer is committed and spoken. A generation
+number is the only cancellation: whatever belongs to an older one is stale.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from datetime import datetime, timedelta
+from typing import Any
+
+from dialogue.types import HandoffBrief, Reply
+from voice.answering import Answer, Answerer, CallerTurn
+from voice.ears import StageClock, TurnEar
+from voice.mouth import Mouth, Utterance, heard_clauses, unheard
+from voice.records import record_turn
+from voice.speculation import Deadlines, Mind, Prepared, Speculator, StageFailure, Talk
+from voice.turns.endpointing import (
+    UNKNOWN_MS,
+    EndpointPolicy,
+    Pause,
+    default_policies,
+    stop_silence,
+)
+from voice.turns.interruption import InterruptionDetector, is_backchannel
+from voice.turns.tracker import (
+    PREROLL_MS,
+    TurnEnded,
+    TurnEvent,
+    TurnPaused,
+    TurnResumed,
+    TurnStarted,
+    TurnTracker,
+)
+from voice.types import (
+    FRAME_MS,
+    RATE_HZ,
+    AssistantInterrupted,
+    AudioFrame,
+    CallEnded,
+    CallerSpeaking,
+    CallEvent,
+    CallStarted,
+    Channel,
+    EmotionUpdated,
+    Expectation,
+    PartialTranscript,
+    Recognizer,
+    Synthesizer,
+    TurnFinished,
+)
+from voice.vad import SpeechDetector
+
+SHORTEST_UNCLEAR_MS = 600
+_THREADS = 4
+
+Observer = Callable[[CallEvent], None]
+
+
+class VoiceLoop:
+    """One call from the first word to the last.
+
+    `started_at` is the wall clock at the start of the call: the clock of the conversation is that
+    plus audio time, so a replay decides the same. Observers are told every `CallEvent`.
+    """
+
+    def __init__(
+        self,
+        *,
+        call: str,
+        channel: Channel,
+        recognizer: Recognizer,
+        mind: Mind,
+        talk: Talk,
+        synthesizer: Synthesizer,
+        started_at: datetime,
+        observers: Sequence[Observer] = (),
+        deadlines: Deadlines | None = None,
+        policies: Sequence[EndpointPolicy] | None = None,
+        known_names: Sequence[str] = (),
+    ) -> None:
+        self._call = call
+        self._channel = channel
+        self._recognizer = recognizer
+        self._mind = mind
+        self._talk = talk
+        self._synthesizer = synthesizer
+        self._started_at = started_at
+        self._observers = tuple(observers)
+        self._deadlines = deadlines = deadlines or Deadlines()
+        self._policies = list(policies) if policies is not None else default_policies()
+        self._names = tuple(known_names)
+        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="attune-call")
+        self._speculator = Speculator(mind, talk, synthesizer, self._executor, deadlines)
+        self._mouth = Mouth(
+            synthesizer, channel, lambda: self._now_ms, self._executor, deadlines.speech_s
+        )
+        self._answerer = Answerer(channel, self._speculator, self._mouth, self._tell)
+        self._detector = SpeechDetector()
+        self._interruption = InterruptionDetector()
+        self._tracker = TurnTracker(UNKNOWN_MS)
+        self._preroll: deque[AudioFrame] = deque(maxlen=PREROLL_MS // FRAME_MS)
+        self._background: set[asyncio.Future[Any]] = set()
+        self._now_ms = 0
+        self._generation = 0
+        self._turns = 0
+        self._turn: CallerTurn | None = None
+        self._answer: Answer | None = None
+        self._cut_off: tuple[Reply, Utterance, int] | None = None
+        self._opening: Answer | None = None
+        self._ending: str | None = None
+        self._brief: HandoffBrief | None = None
+        self.overhead = StageClock()
+
+    async def run(self) -> str:
+        """Hold the call; returns why it ended (see `CallEnded`)."""
+        self._tell(CallStarted(self._call, self._channel.name))
+        reason = "error"
+        try:
+            await self._open()
+            async with aclosing(self._channel.frames()) as frames:  # type: ignore[type-var]
+                async for frame in frames:
+                    await self._hear(frame)
+                    if self._ending and self._answer is None:
+                        break
+            await self._last_words()
+            if self._brief is not None:
+                await self._channel.transfer(self._brief)
+            reason = self._ending or "hangup"
+        finally:
+            await self._shut(reason)
+        return reason
+
+    async def _open(self) -> None:
+        """Render the fallbacks and say the opening."""
+        await self._answerer.prepare_fallbacks(
+            self._synthesizer, self._executor, 8 * self._deadlines.speech_s
+        )
+        opening = Answer(0, 0, 0, StageClock(), decision=self._talk.opening())
+        self._opening = self._answer = opening
+        if opening.decision is not None:
+            await self._answerer.say(opening, opening.decision.reply, self._alive(opening))
+
+    async def _last_words(self) -> None:
+        """The line went dead in the middle of a turn: what was said still counts."""
+        await self._dispatch(self._tracker.finish(self._now_ms))
+        if self._answer is not None and self._answer.task is not None:
+            await self._answer.task
+
+    async def _shut(self, reason: str) -> None:
+        self._finish_answer(interrupted=not self._mouth.finished)
+        if self._turn is not None:
+            await self._turn.ear.close()
+        for work in self._background:
+            work.cancel()
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._tell(CallEnded(self._call, self._now_ms, reason))
+
+    def _tell(self, event: CallEvent) -> None:
+        for observer in self._observers:
+            observer(event)
+
+    def _alive(self, answer: Answer) -> Callable[[], bool]:
+        return lambda: self._answer is answer
+
+    # --- hearing -----------------------------------------------------------------------------
+
+    async def _hear(self, frame: AudioFrame) -> None:
+        self._now_ms = frame.end_ms
+        activity = self.overhead.timed("vad", lambda: self._detector.push(frame))
+        self._preroll.append(frame)
+        if self._answer is not None:
+            if self._interruption.push(frame, activity):
+                await self._interrupt(self._answer, frame)
+            elif (self._answer.task is None or self._answer.task.done()) and self._mouth.finished:
+                self._finish_answer()
+            return
+        if self._turn is not None:
+            self._turn.ear.hear(frame)
+            if self._turn.ear.due:
+                await self._now_or_later(self._listen(self._turn))
+        await self._dispatch(self._tracker.push(frame.end_ms, activity.speech))
+
+    async def _dispatch(self, events: list[TurnEvent]) -> None:
+        for event in events:
+            match event:
+                case TurnStarted(start_ms):
+                    self._begin_turn(start_ms)
+                case TurnPaused(speech_end_ms):
+                    await self._pause(speech_end_ms)
+                case TurnResumed():
+                    self._generation += 1
+                case TurnEnded():
+                    await self._end_turn(event)
+
+    def _begin_turn(self, start_ms: int, *, interrupts: bool = False) -> None:
+        self._generation += 1
+        self._turns += 1
+        clock = StageClock()
+        voice = self._mind.listen(RATE_HZ, self._talk.grants)
+        expectation = Expectation(self._talk.expects)
+        ear = TurnEar(self._recognizer, expectation, voice, self._executor, clock)
+        for frame in self._preroll:
+            ear.hear(frame)
+        self._turn = CallerTurn(self._turns, start_ms, ear, clock, interrupts)
+        self._tell(CallerSpeaking(self._turns, start_ms))
+
+    async def _listen(self, turn: CallerTurn) -> None:
+        before = turn.ear.partial
+        await turn.ear.flush()
+        for at_ms, estimate in turn.ear.course[turn.told :]:
+            self._tell(EmotionUpdated(turn.number, at_ms, estimate))
+        turn.told = len(turn.ear.course)
+        if turn.ear.partial != before:
+            self._tell(PartialTranscript(turn.number, turn.ear.partial))
+
+    async def _now_or_later(self, work: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
+        """Start work; a channel that is not live waits for it."""
+        task = asyncio.ensure_future(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        if not self._channel.live:
+            await asyncio.wait([task])
+        return task
+
+    # --- thinking while the silence runs -------------------------------------------------------
+
+    async def _pause(self, speech_end_ms: int) -> None:
+        if self._turn is not None:
+            self._generation += 1
+            await self._speculate(self._turn, speech_end_ms)
+
+    async def _speculate(self, turn: CallerTurn, speech_end_ms: int) -> None:
+        turn.paused_ms = self._now_ms
+        task = await self._now_or_later(self._think(turn, self._generation, speech_end_ms))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        turn.work = task  # type: ignore[assignment]
+
+    async def _think(self, turn: CallerTurn, generation: int, speech_end_ms: int) -> Prepared:
+        began_s = time.perf_counter()
+        try:
+            transcript = await asyncio.wait_for(
+                turn.ear.transcript(), self._deadlines.recognition_s
+            )
+        except TimeoutError:
+            raise StageFailure("recognition", "no result in time") from None
+        except Exception as error:
+            raise StageFailure("recognition", f"{type(error).__name__}: {error}") from error
+        if generation == self._generation:
+            self._set_stop(turn, transcript.text, speech_end_ms)
+        now = self._started_at + timedelta(milliseconds=speech_end_ms)
+        prepared = await self._speculator.prepare(
+            generation, transcript, turn.ear.feeling, now, turn.clock
+        )
+        turn.speculated_in_s = time.perf_counter() - began_s
+        return prepared
+
+    def _set_stop(self, turn: CallerTurn, text: str, speech_end_ms: int) -> None:
+        pause = Pause(
+            text,
+            self._talk.expects,
+            turn.ear.ending(speech_end_ms),
+            tuple(self._tracker.pauses_ms),
+            speech_end_ms - turn.start_ms,
+        )
+        turn.verdict = stop_silence(self._policies, pause)
+        self._tracker.stop_ms = turn.verdict.stop_ms
+
+    # --- answering -----------------------------------------------------------------------------
+
+    async def _end_turn(self, ended: TurnEnded) -> None:
+        turn, self._turn = self._turn, None
+        if turn is None:
+            return
+        answer = Answer(turn.number, ended.start_ms, ended.speech_end_ms, turn.clock)
+        self._answer = answer
+        self._interruption.reset()
+        answer.task = asyncio.ensure_future(self._answer_turn(turn, answer, ended.declared_ms))
+        if not self._channel.live:
+            await answer.task
+
+    async def _answer_turn(self, turn: CallerTurn, answer: Answer, declared_ms: int) -> None:
+        declared_at_s = time.perf_counter()
+        try:
+            prepared = await self._prepared(turn, answer)
+            if self._nothing_said(turn, answer):
+                await self._ignore(turn)
+                return
+            committed = await self._answerer.commit_and_say(
+                answer, prepared, declared_ms, self._alive(answer)
+            )
+            if committed.handoff or committed.ends_call:
+                self._ending = "handoff" if committed.handoff else "closed"
+        except StageFailure as failure:
+            await self._answerer.fall_back(answer, failure, self._alive(answer))
+        finally:
+            await self._now_or_later(turn.ear.close())
+        self._answerer.book_latency(turn, answer, declared_at_s, declared_ms)
+
+    async def _prepared(self, turn: CallerTurn, answer: Answer) -> Prepared:
+        """The current generation's answer; made now if the turn ended without a pause."""
+        if turn.work is None or turn.paused_ms < answer.end_ms:
+            await self._speculate(turn, answer.end_ms)
+        if turn.work is None:
+            raise StageFailure("recognition", "the turn was never heard")
+        prepared = await turn.work
+        answer.transcript = prepared.transcript
+        answer.understanding = prepared.understanding
+        answer.verdict = turn.verdict
+        answer.course = tuple(turn.ear.course)
+        return prepared
+
+    def _nothing_said(self, turn: CallerTurn, answer: Answer) -> bool:
+        text = answer.transcript.text.strip()
+        if turn.interrupts and self._cut_off and (not text or is_backchannel(text)):
+            return True
+        return not text and answer.end_ms - answer.start_ms < SHORTEST_UNCLEAR_MS
+
+    async def _ignore(self, turn: CallerTurn) -> None:
+        """A cough or a hum: nothing was said; go on with what it had interrupted."""
+        self._answer = None
+        self._turns -= 1
+        if not (turn.interrupts and self._cut_off):
+            return
+        reply, utterance, until_ms = self._cut_off
+        self._cut_off = None
+        resumed = Answer(0, self._now_ms, self._now_ms, turn.clock)
+        self._answer = resumed
+        rest = unheard(reply, utterance, until_ms)
+        await self._answerer.say(resumed, rest, self._alive(resumed))
+
+    async def _interrupt(self, answer: Answer, frame: AudioFrame) -> None:
+        self._generation += 1
+        heard_ms = await self._mouth.stop(answer.utterance)
+        self._finish_answer(interrupted=True)
+        self._cut_off = (answer.reply, answer.utterance, self._now_ms)
+        if self._ending == "closed":
+            self._ending = None
+        self._tell(AssistantInterrupted(answer.number, self._now_ms, heard_ms))
+        start_ms = max(0, frame.end_ms - PREROLL_MS)
+        self._tracker.begin(start_ms, frame.end_ms)
+        self._begin_turn(start_ms, interrupts=True)
+
+    def _finish_answer(self, *, interrupted: bool = False) -> None:
+        answer, self._answer = self._answer, None
+        if answer is None:
+            return
+        self._cut_off = None
+        self._interruption.reset()
+        if answer.number:
+            record = record_turn(
+                self._call,
+                answer,
+                heard_clauses(answer.utterance, self._now_ms),
+                {
+                    "recognition": self._recognizer.name,
+                    "speech": self._synthesizer.name,
+                    "channel": self._channel.name,
+                },
+                interrupted=interrupted,
+                names=self._names,
+                opening=self._opening,
+            )
+            self._opening = None
+            self._tell(TurnFinished(record))
+        if answer.decision is not None and answer.decision.handoff is not None:
+            self._brief = answer.decision.handoff
