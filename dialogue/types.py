@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -153,8 +154,9 @@ class Clause:
     text: str
     delivery: Delivery = Delivery()
     kind: Literal["empathy", "fact", "action", "question", "option", "close", "code"] = "fact"
-    written: str = ""
-    """The same words for the eye ("44172" where `text` says "4 4 1, 7 2"); empty when alike."""
+    written: str | None = None
+    """The same words for the eye ("44172" where `text` says "4 4 1, 7 2"); None when alike, and
+    empty when an earlier clause holds them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,10 @@ class Reply:
     @property
     def written(self) -> str:
         """The words as they are read: numbers, sums and codes in figures."""
-        return " ".join(clause.written or clause.text for clause in self.clauses if clause.text)
+        shown = (
+            clause.text if clause.written is None else clause.written for clause in self.clauses
+        )
+        return re.sub(r" (?=[.,;:!?](?:\s|$))", "", " ".join(text for text in shown if text))
 
 
 @dataclass(frozen=True, slots=True)
