@@ -72,9 +72,7 @@ class CallerIdentity:
     consents: Mapping[Purpose, ConsentState] | None = None
 
 
-def caller_context(
-    engines: Engines, identity: CallerIdentity, now: datetime
-) -> CustomerContext:
+def caller_context(engines: Engines, identity: CallerIdentity, now: datetime) -> CustomerContext:
     """Who is calling. Raises `AttuneError` when a customer is named who does not exist."""
     context = engines.store.context(identity.customer, phone=identity.phone, now=now)
     if identity.customer is not None and context.id is None:

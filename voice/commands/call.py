@@ -1,0 +1,200 @@
+"""`attune call`: replay a caller's recording as if live, and answer it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from voice.engines import CallerIdentity, Engines
+    from voice.types import TurnRecord
+
+app = typer.Typer(add_completion=False)
+
+
+class CallerSide(StrEnum):
+    """Which channel of a stereo recording holds the caller."""
+
+    LEFT = "left"
+    RIGHT = "right"
+    MONO = "mono"
+
+
+class RecognizerKind(StrEnum):
+    """Which recogniser to use."""
+
+    AUTO = "auto"
+    WHISPER = "whisper"
+    SPHINX = "sphinx"
+
+
+@app.command()
+def call(
+    recording: Annotated[Path, typer.Argument(help="WAV, FLAC, OGG or MP3 of one caller.")],
+    customer: Annotated[str | None, typer.Option(help="Who is calling, by customer id.")] = None,
+    phone: Annotated[str | None, typer.Option(help="The number that is calling.")] = None,
+    pack: Annotated[str | None, typer.Option(help="Pack name or folder.")] = None,
+    caller_channel: Annotated[
+        CallerSide | None, typer.Option(help="Where the caller is in a stereo recording.")
+    ] = None,
+    jurisdiction: Annotated[
+        str | None, typer.Option(help="Code such as DE, UK, US-CA; the customer's otherwise.")
+    ] = None,
+    consent: Annotated[
+        list[str] | None, typer.Option(help="PURPOSE=granted|denied; may be repeated.")
+    ] = None,
+    recognizer: Annotated[
+        RecognizerKind | None, typer.Option(help="Speech recogniser; auto picks by what is here.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results; out/NAME otherwise.")
+    ] = None,
+    json_lines: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object for each turn, nothing else.")
+    ] = False,
+) -> None:
+    """Replay a caller's side as if live: the recording waits while the assistant speaks.
+
+    Writes turns.jsonl, conversation.wav (left caller, right assistant) and report.html.
+    """
+    from dialogue.customers.consent import parse_consents
+    from voice.audio import inspect, pick_channel
+    from voice.engines import CallerIdentity
+    from voice.settings import load
+
+    info = inspect(recording)
+    side = pick_channel(info, caller_channel.value if caller_channel else None)
+    identity = CallerIdentity(
+        customer=customer or (None if phone else _sidecar_customer(recording)),
+        phone=phone,
+        jurisdiction=jurisdiction,
+        consents=parse_consents(consent or []),
+    )
+    folder = out or Path("out") / recording.stem
+    with _engines(load(), pack, recognizer.value if recognizer else None) as engines:
+        _replay(engines, info, side, identity, folder, json_lines)
+
+
+def _sidecar_customer(recording: Path) -> str | None:
+    """The customer named in the YAML beside a recording, as in `audio_samples`."""
+    import yaml
+
+    sidecar = recording.with_suffix(".yaml")
+    if not sidecar.is_file():
+        return None
+    try:
+        content = yaml.safe_load(sidecar.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError, OSError):
+        return None
+    return content.get("customer") if isinstance(content, dict) else None
+
+
+def _engines(settings: Any, pack: str | None, recognizer: str | None) -> Any:
+    from contextlib import closing
+
+    from voice.engines import Engines
+
+    return closing(Engines.open(settings, pack=pack, recognizer=recognizer))
+
+
+def _replay(
+    engines: Engines, info: Any, side: Any, identity: CallerIdentity, folder: Path, as_json: bool
+) -> None:
+    import asyncio
+
+    from voice.audio import StereoWriter
+    from voice.channels.recording import RecordingChannel
+    from voice.engines import open_loop
+    from voice.evaluation.call_report import write_call_report
+    from voice.records import JsonLines, record_line
+    from voice.types import CallEvent, TurnFinished
+
+    records: list[TurnRecord] = []
+    lines = JsonLines(folder / "turns.jsonl")
+    with _Display(info.path.name, quiet=as_json) as display:
+        channel = RecordingChannel(
+            info, side, StereoWriter(folder / "conversation.wav"), display.advance
+        )
+
+        def collect(event: CallEvent) -> None:
+            if isinstance(event, TurnFinished):
+                records.append(event.record)
+                if as_json:
+                    print(record_line(event.record), flush=True)  # noqa: T201
+            display.show(event)
+
+        loop, _ = open_loop(engines, channel, identity, observers=[lines, collect])
+        try:
+            asyncio.run(loop.run())
+        finally:
+            lines.close()
+            write_call_report(folder, records, loop.overhead.cpu_ms)
+        display.done(folder, records)
+
+
+class _Display:
+    """Progress and a transcript of both sides on standard error; silent with `--json`."""
+
+    def __init__(self, title: str, *, quiet: bool) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self._console = Console(stderr=True, quiet=quiet, highlight=False)
+        self._progress = Progress(
+            TextColumn("[bold]{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=quiet,
+        )
+        self._task = self._progress.add_task(title, total=1.0)
+
+    def __enter__(self) -> _Display:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def advance(self, share: float) -> None:
+        """How much of the recording has been played."""
+        self._progress.update(self._task, completed=share)
+
+    def show(self, event: object) -> None:
+        """Print what was said and decided."""
+        from rich.markup import escape
+
+        from voice.types import TurnFinished
+
+        if not isinstance(event, TurnFinished):
+            return
+        record = event.record
+        emotion = (record.understanding.get("emotion") or {}).get("fused") or {}
+        feeling = emotion.get("top") or f"abstained: {emotion.get('abstained')}"
+        strategy = record.decision.get("strategy", record.fallback)
+        rules = ", ".join(record.decision.get("rules", ()))
+        said = " ".join(clause.text for clause in record.spoken)
+        print_ = self._console.print
+        if "opening" in record.extra:
+            print_(f"[cyan]assistant[/]  {escape(str(record.extra['opening']))}")
+        print_(f"[bold]caller[/]     {escape(record.transcript.text)}")
+        print_(f"           [dim]{escape(feeling)} · {strategy} \\[{escape(rules)}][/]")
+        print_(f"[cyan]assistant[/]  {escape(said)}")
+
+    def done(self, folder: Path, records: list[TurnRecord]) -> None:
+        """Say what was written, and how quick the answers were."""
+        self._progress.stop()
+        gaps = sorted(record.latency_ms["gap"] for record in records if "gap" in record.latency_ms)
+        if gaps:
+            self._console.print(
+                f"{len(records)} turns; median gap to the answer {gaps[len(gaps) // 2]:.0f} ms."
+            )
+        else:
+            self._console.print("No speech was heard in this recording.")
+        for name in ("conversation.wav", "turns.jsonl", "report.html"):
+            self._console.print(f"  {folder / name}")
