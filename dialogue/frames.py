@@ -81,7 +81,8 @@ class Frame:
     """Actions that the caller declined, and candidates that were not meant."""
     done: tuple[str, ...] = ()
     """Effects carried out."""
-    told: bool = False
+    told: int = 0
+    """How often its answer was given."""
     status: Literal["open", "resolved", "dropped"] = "open"
 
 

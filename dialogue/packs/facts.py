@@ -41,7 +41,7 @@ def standing_facts(
         facts["case_subject"] = context.open_case.subject
         if context.open_case.promise:
             facts["promise"] = context.open_case.promise
-    if intent in pack.intents:
+    if intent is not None and intent in pack.intents:
         facts["intent_title"] = pack.intents[intent].title
         if repeats := context.patterns.repeat_contacts_30d.get(intent, 0):
             facts["repeat_contacts"] = repeats

@@ -43,6 +43,8 @@ ALWAYS_KNOWN: Mapping[str, FactKind] = {
     "options": "text",
     "choices": "text",
     "value": "text",
+    "option_count": "number",
+    "times_told": "number",
 }
 """Facts that the assistant supplies itself: a pack need not declare them to use them."""
 
@@ -169,6 +171,8 @@ class PackIntent(_Entry):
     """Effects that the caller asks for by naming this intent; the first that may be done is."""
     options: tuple[Option, ...] = ()
     """Effects offered as choices after the answer."""
+    covers: tuple[Name, ...] = ()
+    """Intents that belong to this matter when they are heard within it."""
     uses: tuple[Name, ...] = ()
     """Facts that its answer tells."""
     small_talk: bool = False
@@ -228,7 +232,11 @@ class Action(_Entry):
     gives: tuple[Name, ...] = ()
     """Facts known after it."""
     confirm: tuple[str, ...] = ()
+    agree: tuple[str, ...] = ()
+    """Words that mean yes when they answer `confirm`: "refund it", "money back"."""
     done: tuple[str, ...] = ()
+    corrects: Mapping[Name, Name] = Field(default_factory=dict)
+    """Problem -> the slot that is asked again after it."""
     problems: Mapping[Name, Say] = Field(default_factory=dict)
     """Problem -> what to say; `unavailable` and `unknown_result` have defaults in phrases."""
     sql: Sql | None = None

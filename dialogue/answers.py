@@ -1,0 +1,107 @@
+"""What a caller's words mean as an answer to the question just asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from dialogue.frames import Heard
+from dialogue.packs.format import Option
+
+_YES = re.compile(
+    r"^(?:(?:oh|um|uh|well|ah|and|so|okay|ok)[, ]+)*"
+    r"(?:yes|yeah|yep|yup|sure|fine|okay|ok|alright|all right|correct|right|exactly|absolutely|"
+    r"definitely|certainly|of course|please do|go ahead|do it|do that|please|sounds good|perfect|"
+    r"that's (?:right|correct|it|fine)|that is (?:right|correct|it|fine)|thats right)\b"
+)
+_NO = re.compile(
+    r"^(?:(?:oh|um|uh|well|ah|and|so|okay|ok)[, ]+)*"
+    r"(?:no|nope|nah|not|never|don't|do not|neither|none|stop|wait|leave it|forget it|cancel that|"
+    r"nothing|wrong|incorrect|that's (?:wrong|not)|that is (?:wrong|not))\b"
+)
+_CORRECTION = re.compile(
+    r"\b(?:no|sorry|actually|i mean|i meant|wrong|not that|correction|make that|oops|rather|"
+    r"instead|wait)\b"
+)
+_OTHER_ONE = re.compile(r"\b(?:the )?(?:other|different|another) (?:one|order|account|card|item)\b")
+_ORDINALS = (
+    re.compile(r"\b(?:first|former|option one|number one|the one)\b"),
+    re.compile(r"\b(?:second|option two|number two)\b"),
+    re.compile(r"\b(?:third|option three|number three)\b"),
+)
+_LAST = re.compile(r"\b(?:last|latter)\b")
+_ANY = re.compile(r"\b(?:either|whatever|whichever|any of them|up to you|you decide|don't mind)\b")
+
+
+def yes_or_no(heard: Heard) -> bool | None:
+    """Yes, no, or neither. An entity found by `nlu` decides; else how the words begin."""
+    for entity in heard.entities:
+        if entity.type == "yes_no":
+            return entity.value == "yes"
+    text = heard.text.lower().strip(" .,!?")
+    if _NO.match(text):
+        return False
+    return True if _YES.match(text) else None
+
+
+def corrects(heard: Heard) -> bool:
+    """Whether the words take something back: "no", "sorry", "I mean", ..."""
+    return bool(_CORRECTION.search(heard.text.lower()))
+
+
+def means_other(heard: Heard) -> bool:
+    """Whether the caller means the other one."""
+    return bool(_OTHER_ONE.search(heard.text.lower()))
+
+
+def ordinal(heard: Heard, count: int) -> int | None:
+    """Which of `count` things is meant by "the first", "the second", "the last"."""
+    text = heard.text.lower()
+    if _LAST.search(text) and count > 1:
+        return count - 1
+    for place, pattern in enumerate(_ORDINALS[:count]):
+        if pattern.search(text):
+            return place
+    return None
+
+
+def mentions(text: str, cue: str) -> bool:
+    """Whether a cue stands in the text as whole words; plural and past tense count."""
+    return bool(re.search(rf"\b{re.escape(cue.lower())}(?:s|es|ed|d|ing)?\b", text.lower()))
+
+
+def chosen_option(heard: Heard, options: Sequence[Option]) -> Option | None:
+    """The option that the words pick: the most cues, else the place, else a yes to the only one.
+
+    None when nothing is picked, or two are picked alike.
+    """
+    scores = [sum(mentions(heard.text, cue) for cue in option.cues) for option in options]
+    best = max(scores, default=0)
+    if best > 0 and scores.count(best) == 1:
+        return options[scores.index(best)]
+    place = ordinal(heard, len(options))
+    if place is not None:
+        return options[place]
+    if options and _ANY.search(heard.text.lower()):
+        return options[0]
+    if len(options) == 1 and best == 0 and yes_or_no(heard):
+        return options[0]
+    return None
+
+
+def chosen_row(heard: Heard, rows: Sequence[object]) -> object | None:
+    """The candidate row whose words were said, or that was counted out ("the second one")."""
+    if not rows:
+        return None
+    scores = [_overlap(heard.text, row) for row in rows]
+    best = max(scores)
+    if best > 0 and scores.count(best) == 1:
+        return rows[scores.index(best)]
+    place = ordinal(heard, len(rows))
+    return rows[place] if place is not None else None
+
+
+def _overlap(text: str, row: object) -> int:
+    values: Iterable[object] = row.values() if isinstance(row, dict) else ()
+    words = {word for value in values for word in str(value).lower().split() if len(word) > 2}
+    return sum(mentions(text, word) for word in words)
