@@ -165,22 +165,21 @@ def load() -> Regulations:
 
 
 def opening_disclosure(
-    regulation: Regulation, grants: Mapping[str, Grant], business: str
+    regulation: Regulation, grants: Mapping[str, Grant], business: str, *, recorded: bool = False
 ) -> list[str]:
     """What must be said before anything else, in this jurisdiction and with these grants.
 
-    Tone is mentioned only when it is really analysed and recording only when it really happens,
-    each with the words that stop it. California asks for the assistant to name itself when it may
-    sell; every other row always.
+    Tone is mentioned only when it may be analysed, and recording only when the audio is kept
+    (`recorded`, which is not the default) and may be: each with the words that stop it.
+    California asks the assistant to name itself when it may sell; every other row always.
     """
     sentences: list[str] = []
-    sells = Purpose.OFFERS in grants
-    if regulation.disclose_assistant != "if_selling" or sells:
+    if regulation.disclose_assistant != "if_selling" or Purpose.OFFERS in grants:
         sentences.append(f"You're speaking with {business}'s automated assistant.")
     if Purpose.EMOTION_VOICE in grants:
         sentences.append(
             "I also listen to your tone of voice; say 'don't analyse my voice' and I'll stop."
         )
-    if Purpose.STORE_AUDIO in grants:
-        sentences.append("This call is recorded; say 'don't record this' and it won't be kept.")
+    if recorded and Purpose.STORE_AUDIO in grants:
+        sentences.append("This call is recorded; say 'forget this call' and nothing is kept.")
     return sentences

@@ -1,0 +1,1 @@
+"""Who is calling: profile, history, consent."""
