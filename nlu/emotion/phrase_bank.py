@@ -1,0 +1,76 @@
+"""Feelings shown without being named: likeness to a bank of phrases, by sentence vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from nlu.encoder import SentenceEncoder
+from nlu.errors import AttuneError
+from nlu.types import Emotion
+
+Matrix = npt.NDArray[np.float64]
+
+_RIDGE = 0.7
+_NEAREST = 3
+EMOTIONS: tuple[Emotion, ...] = tuple(Emotion)
+
+
+@cache
+def default_phrases() -> dict[Emotion, tuple[str, ...]]:
+    """The bank that comes with Attune; a pack's phrases are added to it."""
+    path = Path(__file__).parent.parent / "phrase_bank.yaml"
+    return {
+        Emotion(name): tuple(said) for name, said in yaml.safe_load(path.read_text("utf-8")).items()
+    }
+
+
+class PhraseBank:
+    """Scores a sentence for each emotion by its nearest phrases and by kernel ridge regression.
+
+    `phrases` maps names of `Emotion` to phrases, added to the bank that comes with Attune; an
+    unknown name raises `AttuneError`. A phrase under two names keeps the pack's.
+    """
+
+    def __init__(self, phrases: Mapping[str, tuple[str, ...]], encoder: SentenceEncoder) -> None:
+        labelled = {said: emotion for emotion, all in default_phrases().items() for said in all}
+        for name, said in phrases.items():
+            if name not in EMOTIONS:
+                raise AttuneError(
+                    f"phrase_bank: {name!r} is no emotion; use one of {', '.join(EMOTIONS)}."
+                )
+            labelled.update(dict.fromkeys(said, Emotion(name)))
+        self.phrases = tuple(labelled)
+        self.labels = np.asarray([EMOTIONS.index(emotion) for emotion in labelled.values()])
+        self._vectors = encoder.encode(self.phrases)
+        self._likeness = (self._vectors @ self._vectors.T).astype(float)
+        self._inverse = np.linalg.inv(self._likeness + _RIDGE * np.eye(len(self.phrases)))
+        targets = (self.labels[:, None] == np.arange(len(EMOTIONS))).astype(float)
+        self._ridge = self._inverse @ (targets - 1 / len(EMOTIONS))
+
+    def score(self, vector: npt.NDArray[np.float32]) -> tuple[Matrix, float]:
+        """A score for each emotion [7], and the cosine of the nearest phrase."""
+        likeness = (self._vectors @ vector).astype(float)
+        return self._from(likeness, likeness @ self._ridge), float(likeness.max())
+
+    def left_out(self) -> tuple[Matrix, Matrix]:
+        """The same for each phrase as if it were not in the bank: [phrases, 7], [phrases]."""
+        targets = (self.labels[:, None] == np.arange(len(EMOTIONS))).astype(float)
+        ridge = targets - 1 / len(EMOTIONS) - self._ridge / np.diag(self._inverse)[:, None]
+        likeness = self._likeness.copy()
+        np.fill_diagonal(likeness, -1.0)
+        scores = [self._from(row, made) for row, made in zip(likeness, ridge, strict=True)]
+        return np.stack(scores), likeness.max(1)
+
+    def _from(self, likeness: Matrix, ridge: Matrix) -> Matrix:
+        near = np.full(len(EMOTIONS), -0.2)
+        for emotion in range(len(EMOTIONS)):
+            own = np.sort(likeness[self.labels == emotion])[-_NEAREST:]
+            if len(own):
+                near[emotion] = (own[-1] + own.mean()) / 2
+        return near + ridge

@@ -1,0 +1,229 @@
+"""Few-shot intents from a pack's example phrases: nothing is trained, all is solved at load.
+
+Likeness between two texts is that of their sentence vectors and, with less weight, of their
+spelling, which survives a recogniser's errors. An intent's score is the mean of the likeness to
+its centre and to its nearest phrase, plus half the prediction of a kernel ridge regression over
+all phrases. Leave-one-out over the phrases (in closed form for the regression) gives the
+temperature, and, with utterances that belong to no intent, the chance that a text is known at all.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from nlu.encoder import SentenceEncoder
+from nlu.errors import AttuneError
+from nlu.spelling import SpellingLikeness
+from nlu.types import OTHER_INTENT, Intent, IntentScore, Language
+
+Matrix = npt.NDArray[np.float64]
+
+_MEANING = 0.8
+_RIDGE = 1.0
+_RIDGE_WEIGHT = 0.5
+_ACCEPTED_AT_LEAST = 0.92
+_MOST_ALTERNATIVES = 4
+_MOST_CLAUSES = 12
+_SURE = 0.6
+_CLAUSE_END = re.compile(
+    r"[.!?;]+(?=\s|$)|,\s+(?=(?:and|but|also|so|plus|then)\b)"
+    r"|\b(?:and then|and also|and|also|but|plus|another thing|one more thing|by the way|anyway)\b",
+    re.IGNORECASE,
+)
+
+
+class IntentClassifier:
+    """Says what a caller wants, from the example phrases of `language`.
+
+    Raises `AttuneError` if the language has no intent with an example phrase.
+    """
+
+    def __init__(self, language: Language, encoder: SentenceEncoder) -> None:
+        pairs = [
+            (phrase, name)
+            for name, phrases in language.intents.items()
+            for phrase in dict.fromkeys(phrases)
+            if phrase.strip()
+        ]
+        if not pairs:
+            raise AttuneError(
+                "intents: no intent has an example phrase; give each intent about ten examples."
+            )
+        phrases = [phrase for phrase, _ in pairs]
+        self._encoder = encoder
+        self._names = tuple(dict.fromkeys(name for _, name in pairs))
+        self._scores = _Scores(phrases, [self._names.index(name) for _, name in pairs], encoder)
+        strangers = np.stack(
+            [self._scores.of(text, encoder.encode([text])[0]) for text in _strangers()]
+        )
+        self._calibration = _calibrate(self._scores, strangers)
+
+    def classify(self, text: str) -> Intent:
+        """What is wanted; `OTHER_INTENT` when nothing in the pack fits well enough.
+
+        Scores are probabilities: that of `OTHER_INTENT` is the chance that no intent fits.
+        """
+        clauses = split_clauses(text)
+        if not clauses:
+            return Intent(OTHER_INTENT, 1.0)
+        vectors = self._encoder.encode([text, *clauses])
+        whole = self._probabilities(text, vectors[0])
+        parts = [
+            self._probabilities(clause, vector)
+            for clause, vector in zip(clauses, vectors[1:], strict=True)
+        ]
+        best = whole
+        if len(parts) > 1:
+            surest = max(parts, key=lambda part: float(part.max()))
+            if surest.max() > whole.max() + 0.1:
+                best = surest
+        chosen = int(best.argmax())
+        known = float(best.sum())
+        accepted = known >= self._calibration.threshold
+        order = np.argsort(-best, kind="stable")
+        ranked = [IntentScore(self._names[at], round(float(best[at]), 4)) for at in order]
+        also = self._also(parts, chosen) if accepted else ()
+        if accepted:
+            return Intent(
+                ranked[0].name, ranked[0].score, tuple(ranked[1 : _MOST_ALTERNATIVES + 1]), also
+            )
+        return Intent(OTHER_INTENT, round(1.0 - known, 4), tuple(ranked[:_MOST_ALTERNATIVES]), also)
+
+    def _also(self, parts: Sequence[Matrix], chosen: int) -> tuple[IntentScore, ...]:
+        found: dict[str, float] = {}
+        for part in parts if len(parts) > 1 else ():
+            top = int(part.argmax())
+            if top != chosen and part[top] >= _SURE:
+                name = self._names[top]
+                found[name] = max(found.get(name, 0.0), round(float(part[top]), 4))
+        return tuple(IntentScore(name, score) for name, score in found.items())
+
+    def _probabilities(self, text: str, vector: npt.NDArray[np.float32]) -> Matrix:
+        """The chance of each intent; what is missing to 1 is the chance of something else."""
+        scores = self._scores.of(text, vector)
+        return _softmax(scores * self._calibration.sharpness) * self._calibration.known(scores)
+
+
+def split_clauses(text: str) -> list[str]:
+    """The clauses of an utterance that may each hold a wish: at most twelve, two words or more."""
+    shortened = text[:4_000]
+    ends = [0, *(at for match in _CLAUSE_END.finditer(shortened) for at in match.span())]
+    pieces = [shortened[start:end].strip(" ,") for start, end in pairwise([*ends, len(shortened)])]
+    clauses = [piece for piece in pieces[::2] if len(piece.split()) > 1]
+    if not clauses and any(letter.isalpha() for letter in shortened):
+        return [shortened.strip()]
+    return clauses[:_MOST_CLAUSES]
+
+
+class _Scores:
+    """Scores of intents for a text, and their leave-one-out scores for each phrase."""
+
+    def __init__(
+        self, phrases: Sequence[str], intents: Sequence[int], encoder: SentenceEncoder
+    ) -> None:
+        self.intents = np.asarray(intents)
+        self.members = [np.flatnonzero(self.intents == at) for at in range(max(intents) + 1)]
+        self._vectors = encoder.encode(phrases)
+        self._spelling = SpellingLikeness(phrases)
+        self._likeness = _blend(self._vectors @ self._vectors.T, self._spelling.between_phrases())
+        spread = self._likeness + _RIDGE * np.eye(len(phrases))
+        self._inverse = np.linalg.inv(spread)
+        self._targets = (self.intents[:, None] == np.arange(len(self.members))).astype(float)
+        self._ridge = self._inverse @ self._targets
+        self._size = np.asarray(
+            [np.sqrt(self._likeness[np.ix_(own, own)].mean()) for own in self.members]
+        )
+
+    def of(self, text: str, vector: npt.NDArray[np.float32]) -> Matrix:
+        """The score of each intent, given the text's sentence vector."""
+        likeness = _blend(self._vectors @ vector, self._spelling.to_phrases(text))
+        centre = np.asarray([likeness[own].mean() for own in self.members]) / self._size
+        nearest = np.asarray([likeness[own].max() for own in self.members])
+        return (centre + nearest) / 2 + _RIDGE_WEIGHT * (likeness @ self._ridge)
+
+    def left_out(self) -> Matrix:
+        """The scores each phrase would get if it were not in the pack: [phrases, intents]."""
+        residual = self._ridge / np.diag(self._inverse)[:, None]
+        rows = _RIDGE_WEIGHT * (self._targets - residual)
+        for at, row in enumerate(rows):
+            likeness = self._likeness[at]
+            for intent, own in enumerate(self.members):
+                others = own[own != at]
+                if len(others) == 0:
+                    row[intent] = -np.inf
+                    continue
+                size = np.sqrt(self._likeness[np.ix_(others, others)].mean())
+                row[intent] += (likeness[others].mean() / size + likeness[others].max()) / 2
+        return rows
+
+
+def _blend(meaning: npt.NDArray[np.float32], spelling: npt.NDArray[np.float32]) -> Matrix:
+    return _MEANING * meaning.astype(float) + (1 - _MEANING) * spelling.astype(float)
+
+
+@dataclass(frozen=True, slots=True)
+class _Calibration:
+    sharpness: float
+    slope: float
+    offset: float
+    threshold: float
+
+    def known(self, scores: Matrix) -> float:
+        """The chance that a text with these scores belongs to any intent."""
+        logit = self.slope * float(scores.max()) + self.offset
+        return float(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
+
+
+def _calibrate(scores: _Scores, strangers: Matrix) -> _Calibration:
+    """Temperature and rejection from the phrases' leave-one-out scores and from strangers."""
+    inside = scores.left_out()
+    usable = np.isfinite(inside.max(1)) & np.isfinite(
+        inside[np.arange(len(inside)), scores.intents]
+    )
+    if usable.sum() < 8 or len(scores.members) < 2:
+        return _Calibration(sharpness=12.0, slope=20.0, offset=-10.0, threshold=0.5)
+    inside, intents = inside[usable], scores.intents[usable]
+    grid = np.geomspace(3, 60, 40)
+    losses = [
+        -np.log(_softmax(inside * sharp)[np.arange(len(inside)), intents] + 1e-9).mean()
+        for sharp in grid
+    ]
+    sharpness = float(grid[int(np.argmin(losses))])
+    slope, offset = _logistic(inside.max(1), strangers.max(1))
+    lowest = float(np.quantile(inside.max(1), 1 - _ACCEPTED_AT_LEAST))
+    reach = 1 / (1 + np.exp(-(slope * lowest + offset)))
+    return _Calibration(sharpness, slope, offset, threshold=float(min(0.5, max(reach, 0.25))))
+
+
+def _logistic(known: Matrix, strange: Matrix) -> tuple[float, float]:
+    """Slope and offset of P(known | best score), both sides weighing the same (Newton steps)."""
+    values = np.concatenate((known, strange))
+    wanted = np.concatenate((np.ones(len(known)), np.zeros(len(strange))))
+    weight = np.where(wanted == 1, 0.5 / len(known), 0.5 / len(strange)) * 100
+    inputs = np.stack((values, np.ones_like(values)), axis=1)
+    found = np.asarray([8.0, -4.0])
+    for _ in range(30):
+        chance = 1 / (1 + np.exp(-np.clip(inputs @ found, -30, 30)))
+        gradient = inputs.T @ (weight * (chance - wanted)) + np.asarray([0.02, 0.0]) * found
+        curvature = (inputs * (weight * chance * (1 - chance))[:, None]).T @ inputs
+        curvature += np.diag([0.02, 1e-6])
+        found = found - np.clip(np.linalg.solve(curvature, gradient), -4, 4)
+    return float(max(found[0], 1.0)), float(found[1])
+
+
+def _softmax(scores: Matrix) -> Matrix:
+    raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
+
+
+def _strangers() -> list[str]:
+    path = Path(__file__).parent / "strangers.yaml"
+    return [str(text) for text in yaml.safe_load(path.read_text("utf-8"))]
