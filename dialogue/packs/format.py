@@ -6,19 +6,18 @@ of entry, and its fields are the keys that an author may write. `docs/packs.md` 
 
 from __future__ import annotations
 
-import string
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 
+from dialogue.packs.conditions import Condition, Entry, Name, Scalar, Test, holds, placeholders
+from dialogue.packs.systems import Connector, Http, HttpConnector, Sql, SqliteConnector
 from dialogue.types import Fault, Severity, Strategy
 from nlu.types import Emotion, EntityType, Language
 
-Scalar = str | bool | int | float
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Say = Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=3)]
 """Three wordings at least, so that a caller does not hear the same sentence twice."""
 FactKind = Literal["text", "money", "date", "time", "code", "number", "flag"]
@@ -49,74 +48,7 @@ ALWAYS_KNOWN: Mapping[str, FactKind] = {
 """Facts that the assistant supplies itself: a pack need not declare them to use them."""
 
 
-class _Entry(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-
-class Test(_Entry):
-    """What a fact must be for a condition to hold; several keys must all hold."""
-
-    __test__ = False
-
-    is_: Scalar | tuple[Scalar, ...] | None = Field(None, alias="is")
-    not_: Scalar | tuple[Scalar, ...] | None = Field(None, alias="not")
-    at_least: float | None = None
-    at_most: float | None = None
-    known: bool | None = None
-
-    def holds(self, value: Any) -> bool:
-        """Whether `value` (None when unknown) passes; an unknown value passes only `known`
-        and `not`."""
-        if self.known is not None and self.known != (value is not None):
-            return False
-        if self.is_ is not None and value not in _as_tuple(self.is_):
-            return False
-        if self.not_ is not None and value in _as_tuple(self.not_):
-            return False
-        bounds = (self.at_least, self.at_most)
-        if bounds == (None, None):
-            return True
-        if not isinstance(value, int | float):
-            return False
-        return (self.at_least is None or value >= self.at_least) and (
-            self.at_most is None or value <= self.at_most
-        )
-
-
-Condition = Mapping[str, Scalar | tuple[Scalar, ...] | Test]
-"""Fact name -> the value it must have, the values it may have, or a `Test`. All must hold."""
-
-
-def holds(condition: Condition, facts: Mapping[str, Any]) -> bool:
-    """Whether every part of `condition` is true of `facts`; an empty condition holds."""
-    return all(_passes(wanted, facts.get(name)) for name, wanted in condition.items())
-
-
-def _passes(wanted: Scalar | tuple[Scalar, ...] | Test, value: Any) -> bool:
-    return wanted.holds(value) if isinstance(wanted, Test) else value in _as_tuple(wanted)
-
-
-def _as_tuple(value: Scalar | tuple[Scalar, ...]) -> tuple[Scalar, ...]:
-    return value if isinstance(value, tuple) else (value,)
-
-
-def placeholders(text: str) -> frozenset[str]:
-    """The names in braces within a phrase.
-
-    Raises:
-        ValueError: the braces do not match, or hold more than a name.
-    """
-    names = set()
-    for _, name, spec, conversion in string.Formatter().parse(text):
-        if name is None:
-            continue
-        if spec or conversion or not name.isidentifier():
-            raise ValueError(f"'{{{name}}}' is no plain name in braces")
-        names.add(name)
-    return frozenset(names)
-
-
-class Slot(_Entry):
+class Slot(Entry):
     """Something an intent needs to know, and how to ask for it in the caller's own terms."""
 
     name: Name
@@ -142,7 +74,7 @@ class Slot(_Entry):
     """How one candidate is named within `{choices}`, with the facts of its row."""
 
 
-class Option(_Entry):
+class Option(Entry):
     """One way out that the caller may choose."""
 
     action: Name
@@ -153,7 +85,7 @@ class Option(_Entry):
     when: Condition = Field(default_factory=dict)
 
 
-class PackIntent(_Entry):
+class PackIntent(Entry):
     """Something callers want: how they say it, what is needed, and what serves it."""
 
     title: str
@@ -179,41 +111,14 @@ class PackIntent(_Entry):
     """Thanks, goodbye and the like: never interrupts a task that is under way."""
 
 
-class Sql(_Entry):
-    """An operation of a `sqlite` connector. Parameters are `:name` of slots, facts and the
-    always known ones; `:reference` is a short number made from the idempotency key."""
-
-    select: str | None = None
-    """Its first row's columns become facts (all rows, as `candidates`, where `many` is set)."""
-    change: tuple[str, ...] = ()
-    """Statements of one transaction, run before `select`."""
-    nothing: Name | None = None
-    """The problem when `select` finds no row, or the first change changed none."""
-    many: bool = False
-
-
-class Http(_Entry):
-    """An operation of an `http` connector."""
-
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "GET"
-    path: str
-    """Appended to the connector's URL; `{name}` is replaced by an argument, quoted."""
-    body: tuple[Name, ...] = ()
-    """Arguments sent as a JSON object."""
-    facts: Mapping[Name, str] = Field(default_factory=dict)
-    """Fact -> where it stands in the JSON answer, with dots: `order.delivery.date`."""
-    problems: Mapping[int, Name] = Field(default_factory=dict)
-    """Status code -> problem."""
-
-
-class Precondition(_Entry):
+class Precondition(Entry):
     """What must be true of the facts before an action, and the problem if it is not."""
 
     when: Condition
     otherwise: Name
 
 
-class Action(_Entry):
+class Action(Entry):
     """Something the business can do: a read tells facts, an effect changes the world."""
 
     kind: Literal["read", "effect"]
@@ -243,7 +148,7 @@ class Action(_Entry):
     http: Http | None = None
 
 
-class Phrases(_Entry):
+class Phrases(Entry):
     """Wordings for a move, narrowed by what they fit; the narrowest that fits is used."""
 
     move: Name
@@ -266,7 +171,7 @@ class Phrases(_Entry):
         )
 
 
-class Offer(_Entry):
+class Offer(Entry):
     """Something worth offering, to whom, and how to say why and how to refuse it."""
 
     title: str
@@ -283,33 +188,7 @@ class Offer(_Entry):
     """The effect carried out when the caller accepts."""
 
 
-class SqliteConnector(_Entry):
-    """A database file that seeds itself from SQL in the pack on first use."""
-
-    type: Literal["sqlite"]
-    seed: str
-    """A file of the pack; `day(-3)` in it is the date three days before the seeding."""
-    reseed: Literal["never", "daily"] = "never"
-    """A demonstration wants its dates fresh: `daily` starts over on the first use of a day."""
-
-
-class HttpConnector(_Entry):
-    """A service of the business, called with signed requests."""
-
-    type: Literal["http"]
-    url: str = Field(pattern=r"^https?://")
-    secret_env: str | None = None
-    """The environment variable that holds the signing secret."""
-    timeout_s: float = Field(2.0, gt=0, le=30)
-    retries: int = Field(2, ge=0, le=5)
-    idempotent: bool = False
-    """The service honours the Idempotency-Key header, so that effects may be sent again."""
-
-
-Connector = Annotated[SqliteConnector | HttpConnector, Field(discriminator="type")]
-
-
-class Handoff(_Entry):
+class Handoff(Entry):
     """Where a caller goes who needs a human."""
 
     target: str
@@ -323,7 +202,7 @@ class Handoff(_Entry):
     hours_spoken: str = "around the clock"
 
 
-class Pack(_Entry):
+class Pack(Entry):
     """A whole pack. `pack.yaml` holds its plain fields; each mapping has a file of its name."""
 
     name: Name
@@ -430,3 +309,28 @@ _ACTION_MOVES = frozenset({"confirm", "done"})
 
 def _sayable(wordings: tuple[str, ...], known: frozenset[str]) -> tuple[str, ...]:
     return tuple(text for text in wordings if placeholders(text) <= known)
+
+
+__all__ = [
+    "ALWAYS_KNOWN",
+    "Action",
+    "Condition",
+    "Connector",
+    "FactKind",
+    "Handoff",
+    "Http",
+    "HttpConnector",
+    "Offer",
+    "Option",
+    "Pack",
+    "PackIntent",
+    "Phrases",
+    "Precondition",
+    "Scalar",
+    "Slot",
+    "Sql",
+    "SqliteConnector",
+    "Test",
+    "holds",
+    "placeholders",
+]

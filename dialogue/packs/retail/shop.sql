@@ -79,9 +79,9 @@ VALUES
         day(-3), day(3), day(2), NULL, NULL, 'Swift Parcel', '730610', '27 Park Avenue'),
     ('71644', 'C1006', 'wool blanket', 59.00, 'express', 12.00, 'delivered',
         day(-9), day(-8), NULL, day(-8), NULL, 'Northline', '418702', '90 River Street'),
-    ('80377', 'C1007', 'hiking boots', 115.00, 'standard', 4.90, 'delivered',
+    ('80377', 'C1007', 'pair of hiking boots', 115.00, 'standard', 4.90, 'delivered',
         day(-7), day(-2), NULL, day(-2), NULL, 'Swift Parcel', '730488', '5 Castle Hill'),
-    ('82460', 'C1008', 'running shoes', 89.95, 'standard', 4.90, 'returned',
+    ('82460', 'C1008', 'pair of running shoes', 89.95, 'standard', 4.90, 'returned',
         day(-31), day(-26), NULL, day(-26), day(-14), 'Swift Parcel', '729933', '44 Lake Drive'),
     ('90225', 'C1009', 'table lamp', 74.00, 'standard', 4.90, 'delivered',
         day(-6), day(-1), NULL, day(-1), NULL, 'Northline', '418940', '16 Birch Court'),
@@ -91,7 +91,7 @@ VALUES
         day(-6), day(1), day(1), NULL, NULL, 'Swift Parcel', '730587', '2 Chapel Square'),
     ('4572', 'C1011', 'toaster', 39.00, 'standard', 0, 'placed',
         day(-1), day(5), day(5), NULL, NULL, 'Swift Parcel', '730702', '2 Chapel Square'),
-    ('6203', 'C1012', 'headphones', 159.00, 'express', 12.00, 'lost',
+    ('6203', 'C1012', 'pair of headphones', 159.00, 'express', 12.00, 'lost',
         day(-15), day(-12), NULL, NULL, NULL, 'Northline', '418101', '38 Beacon Street');
 
 INSERT INTO charges (order_number, amount, charged_on)
