@@ -1,0 +1,142 @@
+"""From a choice and a task step to the lines of a reply: which moves are said, in what order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dialogue.frames import Part, Step
+from dialogue.packs.format import Pack
+from dialogue.policy import Policy
+from dialogue.strategy import Choice
+from dialogue.types import Strategy
+from dialogue.wording import Line
+from nlu.types import OTHER_INTENT
+
+_RANK = {"answer": 0, "act": 1, "question": 2, "options": 3}
+
+_DONE_ALREADY = "confirm_done"
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What the reply of one turn is made from."""
+
+    choice: Choice
+    step: Step
+    facts: Mapping[str, Any]
+    matter: str
+    """The intent that this turn is about."""
+    said_once: frozenset[tuple[str, str]] = frozenset()
+    asides: tuple[str, ...] = ()
+    """Said first: what the caller took back or refused is answered before anything else."""
+    gratitude: bool = False
+    goodbye: bool = False
+    human_there: bool = True
+    heard: bool = True
+    acted_before: bool = False
+    """Something was carried out earlier in this call and is not being reported now."""
+    extra: tuple[Line, ...] = field(default=())
+    """Lines after everything else: an offer."""
+
+
+def lines(turn: Turn, pack: Pack, policy: Policy) -> tuple[Line, ...]:
+    """The lines to be worded, in order."""
+    said = [_phrase(move, turn, pack, policy) for move in turn.asides]
+    if not turn.heard:
+        said.append(_phrase("not_heard", turn, pack, policy))
+    else:
+        said += list(_by_moves(turn, pack, policy))
+    return tuple(line for line in (*said, *turn.extra) if line is not None)
+
+
+def asks(line: Line) -> bool:
+    """Whether a line ends in a question of the strategy's or the task's."""
+    return line.kind == "question" and line.move not in {"back_to"}
+
+
+def _by_moves(turn: Turn, pack: Pack, policy: Policy) -> Iterator[Line | None]:
+    moves = _moves(turn)
+    work = [move for move in moves if policy.move(move).work]
+    parts = list(turn.step.parts)
+    asked = any(part.role in ("question", "options") and part.move != "back_to" for part in parts)
+    asked = asked and bool({"question", "options"} & set(work))
+    for move in moves:
+        if policy.move(move).work:
+            yield from _parts(parts, move, last=move == work[-1], turn=turn, pack=pack)
+            continue
+        question = policy.move(move).kind == "question"
+        if (question and asked) or _not_now(move, turn, policy):
+            continue
+        line = _phrase(move, turn, pack, policy)
+        asked = asked or (question and line is not None)
+        yield line
+
+
+def _moves(turn: Turn) -> tuple[str, ...]:
+    choice, step = turn.choice, turn.step
+    moves = choice.moves
+    if choice.strategy is Strategy.CLARIFY and not step.understood:
+        return (
+            ("acknowledge_effort", "no_answer") if "acknowledge_effort" in moves else ("no_answer",)
+        )
+    if not turn.human_there:
+        if choice.strategy is Strategy.HANDOFF:
+            return (*(move for move in moves if move == "act"), "transfer_closed")
+        moves = tuple(move for move in moves if move != "stay_on_line")
+    if step.declined and not step.parts:
+        moves = ("declined", *moves)
+    if step.unsure:
+        moves = (*moves, "check_answered")
+    elif choice.confirm_understanding and not choice.handoff:
+        moves = (*moves, "check")
+    return moves
+
+
+def _not_now(move: str, turn: Turn, policy: Policy) -> bool:
+    """Moves whose condition lies in the call rather than in the policy's rule."""
+    if policy.move(move).once and (turn.matter, move) in turn.said_once:
+        return True
+    settled = turn.step.resolved or turn.gratitude or turn.step.declined
+    conditions = {
+        "thank": turn.choice.feeling == "happy" and not turn.gratitude,
+        "welcome": turn.gratitude,
+        _DONE_ALREADY: turn.acted_before,
+        "goodbye": turn.goodbye,
+        "anything_else": settled and not turn.goodbye,
+        "clarify": not turn.step.parts or not turn.step.resolved,
+    }
+    return not conditions.get(move, True)
+
+
+def _parts(parts: list[Part], move: str, *, last: bool, turn: Turn, pack: Pack) -> Iterator[Line]:
+    """The step's parts due at a work move, in the order that the task gave them."""
+    while parts and (last or _RANK[parts[0].role] <= _RANK[move]):
+        part = parts.pop(0)
+        wordings = pack.phrases_for(
+            part.move,
+            strategy=turn.choice.strategy,
+            intent=part.intent,
+            slot=part.slot,
+            action=part.action,
+            problem=part.problem,
+            facts=part.facts,
+        )
+        kind = {"answer": "fact", "act": "action", "question": "question", "options": "option"}
+        yield Line(part.role, kind[part.role], wordings, part.facts)  # type: ignore[arg-type]
+
+
+def _phrase(move: str, turn: Turn, pack: Pack, policy: Policy) -> Line | None:
+    intent = turn.matter if turn.matter != OTHER_INTENT else None
+    wordings = pack.phrases_for(
+        move, strategy=turn.choice.strategy, intent=intent, facts=turn.facts
+    )
+    return Line(move, policy.move(move).kind, wordings, turn.facts) if wordings else None
+
+
+def spoken_moves(worded: Sequence[str]) -> tuple[str, ...]:
+    """The moves of a reply, a run of the same one named once."""
+    return tuple(
+        move for place, move in enumerate(worded) if place == 0 or worded[place - 1] != move
+    )
