@@ -16,8 +16,10 @@ from voice.speech.calibration import EspeakSettings
 from voice.speech.espeak_engine import EspeakEngine
 from voice.speech.master import TARGET_LUFS, mastered
 from voice.speech.prosody import Measurement, measure
+from voice.speech.synthesizer import SENTENCE_PAUSE_MS
 
 NEUTRAL_WORDS_PER_MINUTE = 160.0
+"""As a listener counts them: with the pause between two sentences."""
 
 TEXTS = (
     "Your order left the warehouse on Monday morning.",
@@ -33,7 +35,7 @@ TEXTS = (
     "I will put you through to somebody who can help with that.",
     "There is nothing else that you need to do.",
 )
-_STEPS = (*range(0, 91, 10), 99)
+_STEPS = (*range(10, 91, 10), 99)
 _RATES = tuple(range(90, 200, 4))
 
 
@@ -42,7 +44,7 @@ def main() -> None:
     voice = sys.argv[1] if len(sys.argv) > 1 else "en-us+f2"
     bench = _Bench(voice)
     rates = [bench.measured(EspeakSettings(rate, 50, 50, 0.0)) for rate in _RATES]
-    paces = [60 * sum(m.words for m in row) / sum(m.seconds for m in row) for row in rates]
+    paces = [_words_per_minute(row) for row in rates]
     rate = round(float(np.interp(NEUTRAL_WORDS_PER_MINUTE, paces, _RATES)))
     neutral = bench.measured(EspeakSettings(rate, 50, 50, 0.0))
     gain = TARGET_LUFS - float(np.mean([m.loudness for m in neutral]))
@@ -91,6 +93,11 @@ class _Bench:
     def _one(self, text: str, settings: EspeakSettings) -> Measurement:
         samples, words = self._engine.raw(text, settings)
         return measure(mastered(samples, self._engine.rate_hz, 0.0), words)
+
+
+def _words_per_minute(row: list[Measurement]) -> float:
+    pauses = len(row) * SENTENCE_PAUSE_MS / 1000
+    return 60 * sum(m.words for m in row) / (sum(m.seconds for m in row) + pauses)
 
 
 def _pairs(neutral: list[Measurement], row: list[Measurement]) -> Any:

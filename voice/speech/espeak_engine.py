@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -19,13 +19,13 @@ from voice.speech.master import Master, mastered, pcm_of
 from voice.speech.prosody import Measurement, measure
 from voice.types import RATE_HZ, Pcm, Word
 
-_LISTEN_S = 2.5
+_LISTEN_S = 1.8
 """How much of a piece the pace is measured on while a listener waits for the first sample."""
 
 _TAIL = RATE_HZ // 100
 _REMEMBERED = 512
-_NEUTRAL = Delivery()
-_OnSamples = Callable[[Samples, list[Mark]], bool]
+_T = TypeVar("_T")
+_OnSamples = Callable[[bytes, list[Mark]], bool]
 
 
 class EspeakEngine:
@@ -43,15 +43,14 @@ class EspeakEngine:
         self._error: Exception | None = None
         self.rate_hz = 22_050
         self._calibration = calibration.load(self._voice)
-        self._neutral: OrderedDict[str, Measurement] = OrderedDict()
+        self._neutral: _Memory[Measurement] = _Memory()
+        self._settings: _Memory[EspeakSettings] = _Memory()
         # The first use loads filters and code: nobody shall wait for that.
         self.speak("One, two.", Delivery(rate=0.9), lambda _samples, _words: True, opens=True)
 
     def speak(self, text: str, delivery: Delivery, emit: Emit, *, opens: bool) -> Ending | None:
         """Render one piece; see `Engine`."""
-        settings = self._calibration.settings(delivery)
-        if delivery.rate != 1:
-            settings = self._pace_corrected(text, delivery.rate, settings, opens=opens)
+        settings = self._settings_for(text, delivery, opens=opens)
         stream = _Stream(text, Master(self.rate_hz, settings.gain_db), self.rate_hz, emit)
         self._run(text, settings, stream.push)
         tail = stream.finish()
@@ -59,9 +58,19 @@ class EspeakEngine:
             return None
         spoken = measure(stream.samples(), stream.words)
         if (delivery.rate, delivery.pitch_st, delivery.range, delivery.level_db) == (1, 0, 1, 0):
-            self._remember(text, spoken)
+            self._neutral.keep(text, spoken)
             return Ending(tail, spoken, spoken)
         return Ending(tail, spoken, self._at_neutral(text))
+
+    def _settings_for(self, text: str, delivery: Delivery, *, opens: bool) -> EspeakSettings:
+        key = (text, delivery.rate, delivery.pitch_st, delivery.range, delivery.level_db, opens)
+        settings = self._settings.get(key)
+        if settings is None:
+            settings = self._calibration.settings(delivery)
+            if delivery.rate != 1:
+                settings = self._pace_corrected(text, delivery.rate, settings, opens=opens)
+            self._settings.keep(key, settings)
+        return settings
 
     def _pace_corrected(
         self, text: str, asked: float, settings: EspeakSettings, *, opens: bool
@@ -79,7 +88,7 @@ class EspeakEngine:
         """When words begin and clauses end, in samples, without keeping the sound."""
         times: list[int] = []
 
-        def note(_samples: Samples, marks: list[Mark]) -> bool:
+        def note(_pcm: bytes, marks: list[Mark]) -> bool:
             times.extend(mark.sample for mark in marks)
             return limit_s is None or not times or times[-1] < limit_s * self.rate_hz
 
@@ -87,33 +96,27 @@ class EspeakEngine:
         return times
 
     def _at_neutral(self, text: str) -> Measurement:
-        if text in self._neutral:
-            self._neutral.move_to_end(text)
-            return self._neutral[text]
+        if (known := self._neutral.get(text)) is not None:
+            return known
         settings = self._calibration.neutral
         samples, words = self.raw(text, settings)
         measured = measure(mastered(samples, self.rate_hz, settings.gain_db), words)
-        self._remember(text, measured)
+        self._neutral.keep(text, measured)
         return measured
 
     def raw(self, text: str, settings: EspeakSettings) -> tuple[Samples, int]:
         """The engine's own sound, float32 at `rate_hz`, and how many words it found."""
-        blocks: list[Samples] = [np.zeros(0, dtype=np.float32)]
+        blocks: list[bytes] = []
         words = 0
 
-        def keep(samples: Samples, marks: list[Mark]) -> bool:
+        def keep(pcm: bytes, marks: list[Mark]) -> bool:
             nonlocal words
-            blocks.append(samples)
+            blocks.append(pcm)
             words += sum(mark.kind == EVENT_WORD for mark in marks)
             return True
 
         self._run(text, settings, keep)
-        return np.concatenate(blocks), words
-
-    def _remember(self, text: str, measured: Measurement) -> None:
-        self._neutral[text] = measured
-        while len(self._neutral) > _REMEMBERED:
-            self._neutral.popitem(last=False)
+        return _floats(blocks), words
 
     def _run(self, text: str, settings: EspeakSettings, receiver: _OnSamples) -> None:
         self._receiver, self._error = receiver, None
@@ -133,9 +136,8 @@ class EspeakEngine:
         self.rate_hz = rate_hz
         if self._receiver is None or self._error is not None:
             return
-        samples = np.frombuffer(pcm, dtype=np.int16).astype(np.float32) / np.float32(32768)
         try:
-            if not self._receiver(samples, marks):
+            if not self._receiver(pcm, marks):
                 self._pyttsx3.stop()
         except Exception as error:  # pyttsx3 would swallow it
             self._on_error(None, error)
@@ -147,6 +149,28 @@ class EspeakEngine:
         self._error = exception if known else AttuneError(f"espeak-ng failed: {exception}.")
 
 
+class _Memory(Generic[_T]):
+    """The values used last. What is remembered is what would be computed again."""
+
+    def __init__(self) -> None:
+        self._values: OrderedDict[Hashable, _T] = OrderedDict()
+
+    def get(self, key: Hashable) -> _T | None:
+        if key in self._values:
+            self._values.move_to_end(key)
+        return self._values.get(key)
+
+    def keep(self, key: Hashable, value: _T) -> None:
+        self._values[key] = value
+        while len(self._values) > _REMEMBERED:
+            self._values.popitem(last=False)
+
+
+def _floats(blocks: list[bytes]) -> Samples:
+    pcm = np.frombuffer(b"".join(blocks), dtype=np.int16)
+    return pcm.astype(np.float32) / np.float32(32768)
+
+
 class _Stream:
     """Cuts the sound into chunks that begin at words, so that each carries the words in it."""
 
@@ -155,6 +179,7 @@ class _Stream:
         self._master = master
         self._rate_hz = rate_hz
         self._emit = emit
+        self._raw: list[bytes] = []
         self._waiting: list[Samples] = []
         self._sent: list[Samples] = []
         self._begun: list[Mark] = []
@@ -162,12 +187,13 @@ class _Stream:
         self._listening = True
         self.words = 0
 
-    def push(self, samples: Samples, marks: list[Mark]) -> bool:
+    def push(self, pcm: bytes, marks: list[Mark]) -> bool:
         """Take what the engine made."""
-        self._keep(self._master.push(samples))
+        self._raw.append(pcm)
         for mark in marks:
             if mark.kind == EVENT_WORD:
                 if self._begun and mark.sample > self._begun[-1].sample:
+                    self._master_raw()
                     self._flush(mark.sample)
                 self._begun.append(mark)
                 self.words += 1
@@ -180,7 +206,7 @@ class _Stream:
         listener has gone."""
         if not self._listening:
             return None
-        self._keep(self._master.push(np.zeros(0, dtype=np.float32), last=True))
+        self._master_raw(last=True)
         rest = np.concatenate([np.zeros(0, dtype=np.float32), *self._waiting])
         body, tail = np.split(rest, [max(0, len(rest) - _TAIL)])
         self._waiting = [body]
@@ -192,7 +218,9 @@ class _Stream:
         """All that was handed over."""
         return np.concatenate(self._sent) if self._sent else np.zeros(0, dtype=np.float32)
 
-    def _keep(self, samples: Samples) -> None:
+    def _master_raw(self, *, last: bool = False) -> None:
+        samples = self._master.push(_floats(self._raw), last=last)
+        self._raw = []
         if len(samples):
             self._waiting.append(samples)
 

@@ -19,7 +19,7 @@ from voice.types import RATE_HZ, AchievedDelivery
 _F0_RATE_HZ = 8_000
 _FRAME = 320
 _HOP = 80
-_FFT = 1024
+_FFT = 512
 MIN_F0_HZ = 75.0
 MAX_F0_HZ = 450.0
 _VOICED = 0.6
@@ -99,9 +99,8 @@ def voiced_f0_st(samples: Samples) -> npt.NDArray[np.float64]:
     """F0 in semitones above 1 Hz of the voiced frames, without octave errors."""
     hz = f0_track_hz(samples)
     st = 12 * np.log2(hz[hz > 0])
-    if len(st) == 0:
-        return st
-    return st[np.abs(st - np.median(st)) < 9.0]
+    kept: npt.NDArray[np.float64] = st[np.abs(st - np.median(st)) < 9.0] if len(st) else st
+    return kept
 
 
 def loudness(samples: Samples) -> float:
