@@ -59,7 +59,7 @@ def brief(course: Course, context: CustomerContext, pack: Pack) -> HandoffBrief:
 
     The feeling is never inferred here: only the caller's own words about it are quoted.
     """
-    words = say_facts({name: value for name, value in course.facts.items()}, pack)
+    words = say_facts(course.facts, pack)
     known = {name: text for name, text in words.items() if name not in _PLUMBING}
     best = next(iter(course.suggestions), None)
     promises = tuple(
@@ -91,6 +91,7 @@ def quotes(said: Sequence[str]) -> tuple[str, ...]:
 
 def as_text(brief: HandoffBrief) -> str:
     """The brief for the agent's screen, a line for each part that holds anything."""
+    allowed = [name for name, state in brief.consents.items() if state == "granted"]
     rows = [
         ("Why you", brief.reason),
         ("About", f"{brief.intent}: {brief.problem}" if brief.problem else brief.intent),
@@ -99,10 +100,7 @@ def as_text(brief: HandoffBrief) -> str:
         ("In their words", "; ".join(f"“{quote}”" for quote in brief.quotes)),
         ("Promised", "; ".join(brief.promises)),
         ("Next", f"{brief.next_step} ({brief.why})" if brief.why else brief.next_step),
-        (
-            "Allowed",
-            ", ".join(name for name, state in brief.consents.items() if state == "granted"),
-        ),
+        ("Allowed", ", ".join(allowed)),
         ("Priority", brief.priority if brief.priority != "normal" else ""),
     ]
     return "\n".join(f"{name}: {value}" for name, value in rows if value)

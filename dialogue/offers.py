@@ -25,14 +25,14 @@ class Occasion:
     resolved: bool = False
     granted: bool = False
     """A grant for personalised offers exists."""
-    calm_turns: int = 0
-    """Turns in a row, up to this one, without a negative or unknown feeling."""
     negative_turns: int = 0
     """Turns with a negative feeling among the last two, this one included."""
     reading_known: bool = False
     """This turn's feeling is known at all."""
     offered_before: bool = False
     """An offer was made in this call."""
+    leaving: bool = False
+    """The caller says goodbye, or something is being carried out in this very turn."""
     intent: str = ""
     """The matter that has just been settled."""
     also: tuple[str, ...] = ()
@@ -109,6 +109,7 @@ def _shut(context: CustomerContext, occasion: Occasion) -> str | None:
         (occasion.negative_turns == 0, "a negative feeling within two turns"),
         (context.open_case is None, "a case is open"),
         (not occasion.offered_before, "one offer a call"),
+        (not occasion.leaving, "the caller is leaving"),
         (occasion.strategy in _FITTING, "this turn is for the matter itself"),
     )
     return next((why for holds_, why in conditions if not holds_), None)

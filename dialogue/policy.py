@@ -120,7 +120,7 @@ class Rule(_Entry):
     """Instead of `moves` for a caller with repeat contacts about the matter."""
     effort_moves: tuple[str, ...] = ()
     """Instead of `moves` when words are neutral and the voice is agitated."""
-    delivery: RuleDelivery = RuleDelivery(profile="neutral")
+    delivery: RuleDelivery = RuleDelivery(profile="neutral", scale=1.0)
     handoff: bool = False
     instead: tuple[Instead, ...] = ()
 
@@ -182,7 +182,7 @@ class Policy(_Entry):
     @model_validator(mode="after")
     def _consistent(self) -> Policy:
         ids = [rule.id for rule in self.rules] + [gate.id for gate in self.gates]
-        if twice := sorted({id for id in ids if ids.count(id) > 1}):
+        if twice := sorted({name for name in ids if ids.count(name) > 1}):
             raise ValueError(f"rule {twice[0]}: is there twice; give each its own id")
         for rule in self.rules:
             named = (*rule.moves, *rule.again_moves, *rule.history_moves, *rule.effort_moves)
@@ -246,7 +246,7 @@ def shadowed(rules: tuple[Rule, ...]) -> Iterator[tuple[str, str]]:
     for place, rule in enumerate(rules):
         earlier = [(other.id, when) for other in rules[:place] for when in other.alternatives]
         blockers = [
-            next((id for id, wide in earlier if _covers(wide, narrow)), None)
+            next((rule_id for rule_id, wide in earlier if _covers(wide, narrow)), None)
             for narrow in rule.alternatives
         ]
         if all(blocker is not None for blocker in blockers):

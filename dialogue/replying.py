@@ -37,6 +37,8 @@ class Turn:
     heard: bool = True
     acted_before: bool = False
     """Something was carried out earlier in this call and is not being reported now."""
+    settled_before: bool = False
+    """A matter was settled earlier in this call."""
     extra: tuple[Line, ...] = field(default=())
     """Lines after everything else: an offer."""
 
@@ -48,7 +50,16 @@ def lines(turn: Turn, pack: Pack, policy: Policy) -> tuple[Line, ...]:
         said.append(_phrase("not_heard", turn, pack, policy))
     else:
         said += list(_by_moves(turn, pack, policy))
-    return tuple(line for line in (*said, *turn.extra) if line is not None)
+    spoken = [line for line in (*said, *turn.extra) if line is not None]
+    return tuple(spoken) or _anything(turn, pack, policy)
+
+
+def _anything(turn: Turn, pack: Pack, policy: Policy) -> tuple[Line, ...]:
+    """A caller is never answered with silence."""
+    settled = turn.settled_before or turn.step.resolved or turn.step.declined
+    first = "anything_else" if settled else "no_answer"
+    line = _phrase(first, turn, pack, policy) or _phrase("not_heard", turn, pack, policy)
+    return (line,) if line is not None else ()
 
 
 def asks(line: Line) -> bool:

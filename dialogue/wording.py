@@ -225,28 +225,37 @@ def _words(pieces: Any) -> int:
 
 def _render(template: str, line: Line, voice: Voice, limits: Limits) -> list[Piece]:
     pieces: list[Piece] = []
-    for whole in _SENTENCE.split(_in_callers_words(template, voice.nouns)):
-        sentence = _with_plain_facts(whole, line, voice)
-        parts = _cut(sentence, line, voice) if limits.slow else [sentence]
-        for part in parts:
-            pieces += _render_sentence(part, line, voice)
+    for sentence in _SENTENCE.split(_in_callers_words(template, voice.nouns)):
+        for piece in _render_sentence(sentence, line, voice):
+            pieces += _shortened(piece) if limits.slow else [piece]
     return pieces
 
 
-def _with_plain_facts(sentence: str, line: Line, voice: Voice) -> str:
-    """The template with those facts filled in that are said as they are written."""
-    filled = ""
-    for literal, name, _, _ in string.Formatter().parse(sentence):
-        filled += _escaped(literal)
-        if name is None:
-            continue
-        said = _fact(name, line, voice)
-        filled += _escaped(said.shown) if said.groups == (said.shown,) else f"{{{name}}}"
-    return filled
+def _shortened(piece: Piece) -> list[Piece]:
+    """A piece of at most 14 words a sentence, cut at the joint nearest to its middle; one without
+    a joint stays whole."""
+    eye = piece.text if piece.written is None else piece.written
+    heard, read = list(_JOINT.finditer(piece.text)), list(_JOINT.finditer(eye))
+    long = honesty.count_words(piece.text) > SLOW_SENTENCE_WORDS
+    if not long or not heard or piece.group or len(heard) != len(read):
+        return [piece]
+    middle = len(piece.text) / 2
+    place = min(range(len(heard)), key=lambda each: abs(heard[each].start() - middle))
+    heads = [
+        text[: found[place].start()] + "." for text, found in ((piece.text, heard), (eye, read))
+    ]
+    tails = [
+        _raised(text[found[place].end() :]) for text, found in ((piece.text, heard), (eye, read))
+    ]
+    return [
+        part
+        for text, written in (heads, tails)
+        for part in _shortened(replace(piece, text=text, written=_unlike(text, written)))
+    ]
 
 
-def _escaped(text: str) -> str:
-    return text.replace("{", "{{").replace("}", "}}")
+def _unlike(text: str, written: str) -> str | None:
+    return None if written == text else written
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,18 +278,6 @@ def _fact(name: str, line: Line, voice: Voice) -> _Said:
         say_fact(value, kind, currency=currency, today=day),
         kind in SLOW_KINDS,
     )
-
-
-def _cut(sentence: str, line: Line, voice: Voice) -> list[str]:
-    """Sentences of at most 14 words, cut at the joint nearest to the middle; a sentence without
-    a joint stays whole."""
-    spoken = " ".join(piece.text for piece in _render_sentence(sentence, line, voice))
-    joints = list(_JOINT.finditer(sentence))
-    if honesty.count_words(spoken) <= SLOW_SENTENCE_WORDS or not joints:
-        return [sentence]
-    joint = min(joints, key=lambda match: abs(match.start() - len(sentence) / 2))
-    head, tail = sentence[: joint.start()] + ".", sentence[joint.end() :]
-    return [*_cut(head, line, voice), *_cut(tail, line, voice)]
 
 
 def _render_sentence(sentence: str, line: Line, voice: Voice) -> list[Piece]:
@@ -327,8 +324,8 @@ def _code_pieces(spoken: str, written: str, groups: tuple[str, ...], line: Line)
 
 
 def _piece(spoken: str, written: str, line: Line, slow: bool) -> Piece:
-    text, eye = spoken.strip(), written.strip()
-    return Piece(text, line.kind, None if eye == text else eye, slow, False, line.move)
+    text = spoken.strip()
+    return Piece(text, line.kind, _unlike(text, written.strip()), slow, False, line.move)
 
 
 def _raised(text: str) -> str:

@@ -224,6 +224,9 @@ class Pack(Entry):
     actions: Mapping[Name, Action] = Field(default_factory=dict)
     phrases: tuple[Phrases, ...] = ()
     offers: Mapping[Name, Offer] = Field(default_factory=dict)
+    nouns: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    """A noun of the phrases -> what callers may call it instead: `order: [parcel, package]`. The
+    assistant takes over the caller's own word."""
     phrase_bank: Mapping[Emotion, tuple[str, ...]] = Field(default_factory=dict)
     _directory: Path = PrivateAttr(default=Path())
 

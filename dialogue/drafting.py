@@ -1,0 +1,302 @@
+"""From a chosen strategy to a whole decision, and to what the call remembers if it is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from dialogue import delivery, handoff, offers, replying, wording
+from dialogue.actions import next_best_actions
+from dialogue.answers import yes_or_no
+from dialogue.customers.consent import withdrawals
+from dialogue.frames import Frame, Heard, Step
+from dialogue.packs.facts import say_facts, standing_facts
+from dialogue.packs.format import Pack
+from dialogue.policy import ABSTAINED, Policy
+from dialogue.situations import TurnInput
+from dialogue.state import CallState
+from dialogue.strategy import DANGER, Choice, is_negative
+from dialogue.types import (
+    CustomerContext,
+    Decision,
+    Delivery,
+    HandoffBrief,
+    OfferMade,
+    Purpose,
+    Reason,
+    Reply,
+)
+from nlu.types import OTHER_INTENT, Emotion
+
+
+class Rewriter(Protocol):
+    """A language model behind the same door; see `dialogue.language_model`."""
+
+    def reword(
+        self, pieces: tuple[wording.Piece, ...], strategy: str, facts: Mapping[str, str]
+    ) -> tuple[wording.Piece, ...] | None:
+        """Other words for the same pieces, already checked; None keeps the phrases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A decision with what it was made from, so that it can be committed."""
+
+    decision: Decision
+    after: CallState
+    """The state once the turn has ended, if nothing is to be carried out."""
+    choice: Choice
+    step: Step
+    turn: TurnInput
+
+
+@dataclass(frozen=True, slots=True)
+class Drafter:
+    """What stays the same over a call when its turns are worded."""
+
+    pack: Pack
+    context: CustomerContext
+    policy: Policy
+    rewriter: Rewriter | None = None
+
+    def draft(self, choice: Choice, step: Step, turn: TurnInput, state: CallState) -> Draft:
+        """The decision of a turn. Reads `state` and changes nothing."""
+        facts = {
+            **standing_facts(self.pack, self.context, turn.now, step.intent),
+            **step.facts,
+        }
+        offer_id, gate = self._offer(choice, step, turn, state, facts)
+        nouns = wording.callers_nouns(turn.heard.text, self.pack.nouns, state.nouns)
+        spoken = self._delivery(choice, turn, state)
+        said = self._turn(choice, step, turn, state, facts, offer_id)
+        worded = self._worded(said, spoken, replace(state, nouns=nouns))
+        offer = _made(offer_id, worded)
+        decision = Decision(
+            strategy=choice.strategy,
+            moves=replying.spoken_moves(worded.moves),
+            reply=Reply(delivery.speak(worded.pieces, spoken)),
+            effects=step.effects,
+            offer=offer,
+            handoff=self._brief(choice, step, turn, state, facts),
+            reasons=(*choice.reasons, *step.reasons, *gate),
+            next_best_actions=next_best_actions(
+                self.pack, step.intent, facts, self.context, state.tried
+            ),
+            relevance=step.relevance,
+            expects=frozenset({"yes_no"}) if offer else step.expects,
+            ends_call=choice.again or (said.goodbye and not step.effects and not step.expects),
+        )
+        after = self._after(state, choice, step, turn, worded, spoken, nouns, decision)
+        return Draft(decision, after, choice, step, turn)
+
+    def voice(self, state: CallState) -> wording.Voice:
+        """The seed does not hold the call's id: a replay under another name says the same."""
+        seed = f"{self.pack.name}:{self.context.id}:{len(self.context.contacts)}"
+        return wording.Voice(self.pack, seed, state.nouns)
+
+    # --- words ------------------------------------------------------------------------------
+
+    def _turn(
+        self,
+        choice: Choice,
+        step: Step,
+        turn: TurnInput,
+        state: CallState,
+        facts: Mapping[str, Any],
+        offer_id: str | None,
+    ) -> replying.Turn:
+        stated = turn.given.from_outside
+        return replying.Turn(
+            choice=choice,
+            step=step,
+            facts=facts,
+            matter=step.intent,
+            said_once=state.said_once,
+            asides=_asides(turn.heard, state),
+            gratitude=turn.says_thanks,
+            goodbye=choice.again or turn.says_goodbye,
+            human_there=bool(facts.get("handoff_open", True)),
+            heard=stated or bool(turn.heard.text.strip()),
+            acted_before=bool(state.tried) and not step.parts,
+            settled_before=bool(state.matters),
+            extra=offers.lines(self.pack.offers[offer_id], facts) if offer_id else (),
+        )
+
+    def _worded(self, said: replying.Turn, spoken: Delivery, state: CallState) -> wording.Wording:
+        choice = said.choice
+        limits = wording.Limits(
+            empathy_share=self.policy.empathy.share_of_words * choice.empathy_factor,
+            may_apologise=said.matter not in state.apologised,
+            may_name_feelings=choice.feeling not in (ABSTAINED, Emotion.NEUTRAL),
+            slow=spoken.rate < delivery.SLOW_BELOW,
+            brief=self.context.flags.prefers_brief,
+        )
+        lines = replying.lines(said, self.pack, self.policy)
+        worded = wording.compose(lines, self.voice(state), limits, state.phrases)
+        if self.rewriter is None or choice.handoff:
+            return worded
+        reworded = self.rewriter.reword(
+            worded.pieces, choice.strategy.value, say_facts(said.facts, self.pack)
+        )
+        return worded if reworded is None else replace(worded, pieces=reworded)
+
+    def _delivery(self, choice: Choice, turn: TurnInput, state: CallState) -> Delivery:
+        amount = delivery.scale(
+            choice.profile,
+            choice.profile_scale,
+            choice.feeling,
+            choice.intensity,
+            turn.estimate.confidence,
+        )
+        previous = None if turn.given.from_outside else state.delivery
+        return delivery.target(
+            choice.profile, amount, previous, vulnerable=self.context.flags.vulnerable
+        )
+
+    # --- offer and handoff --------------------------------------------------------------------
+
+    def _offer(
+        self,
+        choice: Choice,
+        step: Step,
+        turn: TurnInput,
+        state: CallState,
+        facts: Mapping[str, Any],
+    ) -> tuple[str | None, tuple[Reason, ...]]:
+        settled = (step.resolved or bool(state.matters)) and step.state.active is None
+        resolved = settled if turn.given.resolved is None else turn.given.resolved
+        if not resolved:
+            return None, ()
+        occasion = offers.Occasion(
+            strategy=choice.strategy,
+            resolved=resolved,
+            granted=Purpose.OFFERS in turn.grants,
+            negative_turns=state.negative_lately(
+                is_negative(turn.estimate), self.policy.thresholds.calm_turns_before_offer
+            ),
+            reading_known=turn.estimate.abstained is None,
+            offered_before=bool(state.offered),
+            leaving=turn.says_goodbye or bool(step.effects),
+            intent=step.intent,
+            also=(*state.matters, turn.heard.intent),
+        )
+        refused = self.context.refused_offers | state.refused_offers
+        context = replace(self.context, refused_offers=refused)
+        considered = offers.consider(self.pack, context, occasion, facts, self.policy)
+        return considered.offer_id, (considered.reason,)
+
+    def _brief(
+        self,
+        choice: Choice,
+        step: Step,
+        turn: TurnInput,
+        state: CallState,
+        facts: Mapping[str, Any],
+    ) -> HandoffBrief | None:
+        if not choice.handoff and not choice.again:
+            return None
+        frame = step.state.active or next(iter(reversed(step.state.frames)), None)
+        intent = frame.intent if frame is not None else step.intent
+        claimed = _only_claimed(frame)
+        course = handoff.Course(
+            rule=choice.rule,
+            why=self.policy.rule(choice.rule).title,
+            intent=intent,
+            facts={name: value for name, value in facts.items() if name not in claimed},
+            claimed=claimed,
+            tried=state.tried,
+            said=(*state.said, turn.heard.text),
+            suggestions=next_best_actions(self.pack, intent, facts, self.context, state.tried),
+            grants=turn.grants,
+            severity=step.severity,
+            danger=bool(DANGER & turn.heard.signals),
+        )
+        return handoff.brief(course, self.context, self.pack)
+
+    # --- memory -------------------------------------------------------------------------------
+
+    def _after(
+        self,
+        state: CallState,
+        choice: Choice,
+        step: Step,
+        turn: TurnInput,
+        worded: wording.Wording,
+        spoken: Delivery,
+        nouns: Mapping[str, str],
+        decision: Decision,
+    ) -> CallState:
+        heard, matter, offer = turn.heard, step.intent, decision.offer
+        once = frozenset(move for move in worded.moves if self._is_once(move))
+        settled = step.resolved and matter != OTHER_INTENT
+        refused = frozenset(state.offered[-1:]) if refuses_offer(heard, state) else frozenset()
+        return replace(
+            state.saying(matter, once),
+            turn=state.turn + 1,
+            tasks=step.state,
+            feelings=(*state.feelings, choice.feeling),
+            negative=(*state.negative, is_negative(turn.estimate)),
+            abuse_turns=state.abuse_turns + ("abuse" in heard.signals),
+            phrases=(*state.phrases, *worded.used),
+            apologised=state.apologised | ({matter} if worded.apologised else set()),
+            delivery=replace(spoken, pause_before_ms=0, pause_after_ms=0),
+            nouns=nouns,
+            withdrawn=state.withdrawn | withdrawals(heard.signals),
+            offered=(*state.offered, offer.id) if offer else state.offered,
+            offer_open=offer is not None,
+            refused_offers=state.refused_offers | refused,
+            said=(*state.said, heard.text) if heard.text.strip() else state.said,
+            matters=(*state.matters, matter) if settled else state.matters,
+            smoothed=None if step.resolved else turn.estimate,
+            expects=decision.expects,
+            handed_over=state.handed_over or decision.handoff is not None,
+        )
+
+    def _is_once(self, move: str) -> bool:
+        known = self.policy.moves.get(move)
+        return known is not None and known.once
+
+
+def refuses_offer(heard: Heard, state: CallState) -> bool:
+    """Whether the caller says no to the offer just made."""
+    return state.offer_open and ("refuses_offer" in heard.signals or yes_or_no(heard) is False)
+
+
+def accepts_offer(heard: Heard, state: CallState) -> bool:
+    """Whether the caller says yes to the offer just made."""
+    return state.offer_open and not refuses_offer(heard, state) and bool(yes_or_no(heard))
+
+
+def _asides(heard: Heard, state: CallState) -> tuple[str, ...]:
+    asides = []
+    if "forget_call" in heard.signals:
+        asides.append("call_forgotten")
+    elif "withdraw_voice" in heard.signals:
+        asides.append("voice_withdrawn")
+    if refuses_offer(heard, state):
+        asides.append("offer_refused")
+    elif accepts_offer(heard, state):
+        asides.append("offer_accepted")
+    return tuple(asides)
+
+
+def _only_claimed(frame: Frame | None) -> dict[str, str]:
+    """What the caller said and no record has shown."""
+    if frame is None:
+        return {}
+    return {
+        name: slot.value
+        for name, slot in frame.slots.items()
+        if slot.origin == "caller" and not slot.confirmed and name not in frame.facts
+    }
+
+
+def _made(offer_id: str | None, worded: wording.Wording) -> OfferMade | None:
+    if offer_id is None:
+        return None
+    texts = [
+        " ".join(piece.text for piece in worded.pieces if piece.move == move)
+        for move in ("offer", "offer_why", "offer_refuse")
+    ]
+    return offers.made(offer_id, texts)
