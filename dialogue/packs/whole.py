@@ -15,7 +15,7 @@ from dialogue.packs.source import Location, Source
 
 TASK_MOVES = frozenset({"problem", "options", "back_to", "answer"})
 """Moves that tasks ask for and `phrases.yaml` words; the others come from slots and actions."""
-NEEDED_PROBLEMS = ("unavailable", "unknown_result", "needs_identified")
+NEEDED_PROBLEMS = ("unavailable", "unknown_result", "needs_identified", "unknown_facts")
 _WORK = frozenset({"act", "question"})
 
 
