@@ -1,0 +1,223 @@
+"""How often does the assistant cut a caller off, and how long does it wait when they are done?
+
+    python benchmarks/endpointing.py --data DIR [--count 100] [--seed 0]
+
+Sentences (CLINC150 test texts, which the completeness model never saw) are spoken by flite in three
+voices; spelled numbers and e-mails likewise; LibriSpeech test-other is real speech. A pause of
+0.3-1.2 s is inserted at a random word boundary (found by forced alignment). Each utterance runs
+through the shipped chain: voice activity, turn tracking, the embedded recogniser's own words,
+the policies. `cut` is the share of inserted pauses that ended the turn; `wait` is the silence from
+the true end of speech to the decision. A fixed 700 ms runs beside it on the same audio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from dialogue.packs import load_pack
+from voice.audio import read_audio, to_pcm
+from voice.recognition import choose
+from voice.turns.endpointing import (
+    EndpointPolicy,
+    Pause,
+    StopSilence,
+    default_policies,
+    stop_silence,
+)
+from voice.turns.prosody import phrase_end
+from voice.turns.tracker import TurnEnded, TurnPaused, TurnResumed, TurnStarted, TurnTracker
+from voice.types import FRAME_SAMPLES, RATE_HZ, AudioFrame, Expectation, Pcm, Recognizer
+from voice.vad import SpeechDetector
+
+VOICES = ("slt", "rms", "awb")
+DIGITS = "zero one two three four five six seven eight nine".split()
+NAMES = "anna smith|tom baker|jane miller|peter gray|lucy hall|mark young|susan reed".split("|")
+DOMAINS = ("gmail dot com", "yahoo dot com", "mail dot com", "outlook dot com")
+
+
+@dataclass(frozen=True)
+class Item:
+    """Speech with one inserted pause; times in ms."""
+
+    samples: Pcm
+    pause_start_ms: int
+    pause_ms: int
+    speech_end_ms: int
+    expects: frozenset[str]
+
+
+class Fixed:
+    """A fixed stop silence, for comparison."""
+
+    def __init__(self, stop_ms: int) -> None:
+        self._stop_ms = stop_ms
+
+    def judge(self, pause: Pause) -> StopSilence | None:
+        del pause
+        return StopSilence(self._stop_ms, "fixed")
+
+
+def flite(text: str, voice: str) -> Pcm:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "speech.wav"
+        subprocess.run(["flite", "-voice", voice, "-t", text, "-o", str(path)], check=True)
+        return to_pcm(read_audio(path))
+
+
+def word_ends_ms(samples: Pcm, text: str) -> list[int]:
+    """Where each word but the last ends, by pocketsphinx's forced alignment."""
+    from pocketsphinx import Decoder
+
+    decoder = Decoder(samprate=RATE_HZ, loglevel="FATAL", bestpath=False)
+    try:
+        decoder.set_align_text(" ".join(re.findall(r"[a-z']+", text.lower())))
+        decoder.start_utt()
+        decoder.process_raw(samples.tobytes(), full_utt=True)
+        decoder.end_utt()
+        words = [s for s in decoder.seg() if not s.word.startswith(("<", "["))]
+    except RuntimeError:
+        return []
+    return [segment.end_frame * 10 + 10 for segment in words][:-1]
+
+
+def insert_pause(
+    samples: Pcm, text: str, rng: random.Random, expects: frozenset[str]
+) -> Item | None:
+    ends = [end for end in word_ends_ms(samples, text) if end > 250]
+    if not ends:
+        return None
+    loud = np.flatnonzero(np.abs(samples.astype(int)) > 300)
+    cut_ms, pause_ms = rng.choice(ends), rng.randrange(300, 1201)
+    cut = cut_ms * RATE_HZ // 1000
+    noise = np.random.default_rng(rng.randrange(1 << 30))
+
+    def room(duration_ms: int) -> Pcm:
+        return noise.normal(0, 6, RATE_HZ * duration_ms // 1000).astype(np.int16)
+
+    fade = np.linspace(1, 0, 160)
+    before, after = samples[: loud[-1] + 1][:cut].copy(), samples[cut : loud[-1] + 1].copy()
+    if len(after) < 1600:
+        return None
+    before[-160:] = (before[-160:] * fade).astype(np.int16)
+    after[:160] = (after[:160] * fade[::-1]).astype(np.int16)
+    parts = [room(500), before, room(pause_ms), after]
+    speech_end_ms = sum(map(len, parts)) * 1000 // RATE_HZ
+    return Item(
+        np.concatenate([*parts, room(2500)]), 500 + cut_ms, pause_ms, speech_end_ms, expects
+    )
+
+
+def run(item: Item, policies: Sequence[EndpointPolicy], recognizer: Recognizer) -> tuple[bool, int]:
+    """(cut in the pause?, wait after the true end in ms)."""
+    detector, tracker = SpeechDetector(), TurnTracker(900)
+    stream = recognizer.stream(Expectation(item.expects))
+    history: list[AudioFrame] = []
+    cut, ended_ms, start_ms = False, len(item.samples) * 1000 // RATE_HZ, 0
+    heard = 0
+    for start in range(0, len(item.samples) - FRAME_SAMPLES + 1, FRAME_SAMPLES):
+        frame = AudioFrame(item.samples[start : start + FRAME_SAMPLES], start * 1000 // RATE_HZ)
+        history.append(frame)
+        for event in tracker.push(frame.end_ms, detector.push(frame).speech):
+            match event:
+                case TurnStarted():
+                    start_ms, heard = event.start_ms, max(0, len(history) - 15)
+                case TurnPaused(speech_end_ms):
+                    for earlier in history[heard:]:
+                        stream.accept(earlier)
+                    heard = len(history)
+                    spoken = [f.samples for f in history if start_ms <= f.start_ms < speech_end_ms]
+                    pause = Pause(
+                        stream.final().text,
+                        item.expects,
+                        phrase_end(np.concatenate(spoken)),
+                        tuple(tracker.pauses_ms),
+                        speech_end_ms - start_ms,
+                    )
+                    tracker.stop_ms = stop_silence(policies, pause).stop_ms
+                case TurnResumed():
+                    pass
+                case TurnEnded():
+                    if event.declared_ms < item.pause_start_ms + item.pause_ms + 60:
+                        cut = True
+                    elif event.declared_ms >= item.speech_end_ms:
+                        ended_ms = event.declared_ms
+                        stream.close()
+                        return cut, ended_ms - item.speech_end_ms
+    stream.close()
+    return cut, ended_ms - item.speech_end_ms
+
+
+def sentences(data: Path) -> list[str]:
+    rows = json.loads((data / "clinc150" / "data_full.json").read_text(encoding="utf-8"))["test"]
+    return [text for text, _ in rows if 5 <= len(text.split()) <= 14]
+
+
+def spelled(rng: random.Random) -> tuple[str, frozenset[str]]:
+    if rng.random() < 0.5:
+        digits = " ".join(rng.choice(DIGITS) for _ in range(rng.randrange(4, 8)))
+        opening = rng.choice(["it's", "my order number is", "the number is", "order number", ""])
+        return f"{opening} {digits}".strip(), frozenset({"order_number"})
+    name = rng.choice(NAMES).split()
+    text = f"{rng.choice(['it is', 'my email is', ''])} {name[0]} dot {name[1]} at {rng.choice(DOMAINS)}"
+    return text.strip(), frozenset({"email"})
+
+
+def items(kind: str, options: argparse.Namespace, rng: random.Random) -> Iterator[Item]:
+    if kind == "librispeech":
+        folder = options.data / "librispeech"
+        with (folder / "clips.csv").open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["transcript"]]
+        for row in rng.sample(rows, min(len(rows), options.count)):
+            samples = to_pcm(read_audio(folder / row["file"]))
+            item = insert_pause(samples, row["transcript"], rng, frozenset())
+            if item:
+                yield item
+        return
+    texts = rng.sample(sentences(options.data), options.count)
+    for number in range(options.count):
+        text, expects = (texts[number], frozenset[str]()) if kind == "sentences" else spelled(rng)
+        item = insert_pause(flite(text, VOICES[number % len(VOICES)]), text, rng, expects)
+        if item:
+            yield item
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kinds", nargs="+", default=["sentences", "spelled", "librispeech"])
+    options = parser.parse_args()
+    if shutil.which("flite") is None:
+        print("flite is not installed; install it with: apt-get install flite", file=sys.stderr)
+        return 2
+    recognizer = choose("sphinx", load_pack("retail").language())
+    print(f"{'speech':12} {'policy':9} {'n':>4} {'cut %':>6} {'wait p50':>9} {'p95':>6}")
+    for kind in options.kinds:
+        made = list(items(kind, options, random.Random(options.seed)))
+        for name, policies in (("adaptive", default_policies()), ("fixed 700", [Fixed(700)])):
+            results = [run(item, policies, recognizer) for item in made]
+            waits = np.array([wait for _, wait in results])
+            cuts = 100.0 * np.mean([cut for cut, _ in results])
+            p50, p95 = np.percentile(waits, [50, 95])
+            print(
+                f"{kind:12} {name:9} {len(made):4} {cuts:6.1f} {p50:6.0f} ms {p95:5.0f}", flush=True
+            )
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
