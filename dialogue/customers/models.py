@@ -256,6 +256,9 @@ class EffectRow(Base):
     customer: Mapped[int | None] = mapped_column(
         ForeignKey("customers.pk", ondelete="SET NULL"), index=True
     )
+    contact: Mapped[int | None] = mapped_column(
+        ForeignKey("contacts.pk", ondelete="SET NULL"), index=True
+    )
     action: Mapped[str] = mapped_column(String(80))
     succeeded: Mapped[bool]
     at: Mapped[datetime] = mapped_column(UtcTime)
@@ -287,7 +290,7 @@ class AuditHeadRow(Base):
 
 
 class ForgottenRow(Base):
-    """The keyed hash of a forgotten customer's id, so that an old file does not bring them back."""
+    """The keyed hash of the id of a forgotten customer or call: nothing brings them back."""
 
     __tablename__ = "forgotten"
 

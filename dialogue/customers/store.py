@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import platformdirs
 from sqlalchemy import select
 
+from dialogue.customers.audit import AuditReport, verify
 from dialogue.customers.context import read_context
 from dialogue.customers.database import BUSY_TIMEOUT_MS, Database, insert_once
 from dialogue.customers.identifiers import IdentifierKey, load_key, normalise_phone
-from dialogue.customers.models import KeyCheckRow
-from dialogue.types import CustomerContext
+from dialogue.customers.models import EffectRow, KeyCheckRow
+from dialogue.customers.records import (
+    CaseRecord,
+    ConsentRecord,
+    ContactRecord,
+    EffectRecord,
+    OfferRecord,
+    PromiseRecord,
+    Record,
+    TurnWrites,
+)
+from dialogue.customers.writing import Writer, find_person
+from dialogue.types import CustomerContext, Purpose
 from nlu.errors import AttuneError
+from nlu.types import Grant
 
 
 class CustomerStore:
@@ -79,6 +95,82 @@ class CustomerStore:
                 phone_digest=digest,
                 but_contact=self.key.short("contact", but_call) if but_call else "",
             )
+
+    def record_turn(self, turn: TurnWrites, grants: Mapping[str, Grant]) -> bool:
+        """Everything a finished turn leaves behind, in one transaction; False when it is there.
+
+        Without a grant to store text neither words nor feelings are kept. A customer who was
+        forgotten in the meantime leaves nothing but the keys of effects already carried out.
+        """
+        with self._writing_for(turn.customer_id) as writer:
+            return writer.turn(turn, grants)
+
+    def record_contact(
+        self, customer_id: str, contact: ContactRecord, grants: Mapping[str, Grant]
+    ) -> bool:
+        """A whole call at once; its summary and emotions are kept by grant only."""
+        if Purpose.STORE_TEXT not in grants:
+            contact = replace(contact, summary="", emotions=())
+        elif not {Purpose.EMOTION_VOICE, Purpose.EMOTION_WORDS} & set(grants):
+            contact = replace(contact, emotions=())
+        with self._writing_for(customer_id) as writer:
+            return writer.record(contact)
+
+    def record(self, customer_id: str | None, *records: Record) -> int:
+        """Consents, offers, promises, cases, effects: how many of them were new.
+
+        All in one transaction. Raises `AttuneError` for a contact, which needs grants.
+        """
+        if any(isinstance(record, ContactRecord) for record in records):
+            raise AttuneError("A contact is recorded with record_contact, which asks for grants.")
+        with self._writing_for(customer_id) as writer:
+            return sum(writer.record(record) for record in records)
+
+    def record_consent(self, customer_id: str, consent: ConsentRecord) -> bool:
+        """One entry of the ledger; False when it is there already."""
+        return self.record(customer_id, consent) > 0
+
+    def record_offer(self, customer_id: str, offer: OfferRecord) -> bool:
+        """An offer shown, or its answer; False when nothing new."""
+        return self.record(customer_id, offer) > 0
+
+    def open_case(self, customer_id: str, case: CaseRecord) -> bool:
+        """Open a case; False when it is there already."""
+        return self.record(customer_id, case) > 0
+
+    def close_case(self, customer_id: str, case_id: str, at: datetime) -> bool:
+        """Close a case; False when it is closed or does not exist."""
+        with self._writing_for(customer_id) as writer:
+            return writer.close_case(case_id, at)
+
+    def record_promise(self, customer_id: str, promise: PromiseRecord) -> bool:
+        """Write down what was promised; False when it is there already."""
+        return self.record(customer_id, promise) > 0
+
+    def keep_promise(self, customer_id: str, key: str, at: datetime) -> bool:
+        """Mark a promise as kept; False when it was, or does not exist."""
+        with self._writing_for(customer_id) as writer:
+            return writer.keep_promise(key, at)
+
+    def effect(self, key: str) -> EffectRecord | None:
+        """What came of an effect, if it was ever carried out under this key."""
+        statement = select(EffectRow).where(EffectRow.key == self.key.short("effect", key))
+        with self.database.reading() as connection:
+            row = connection.execute(statement).one_or_none()
+        return (
+            None if row is None else EffectRecord(key, row.action, row.succeeded, row.at, row.facts)
+        )
+
+    def verify_audit(self) -> AuditReport:
+        """Walk the audit chain from its first entry to its last."""
+        with self.database.reading() as connection:
+            return verify(connection)
+
+    @contextmanager
+    def _writing_for(self, customer_id: str | None) -> Iterator[Writer]:
+        with self.database.writing() as connection:
+            person = find_person(connection, self.key, customer_id)
+            yield Writer(connection, self.key, person)
 
     def _check_key(self) -> None:
         """Notice another key than the one that the identifiers were hashed with."""

@@ -36,9 +36,11 @@ def upgrade() -> None:
         "effects",
         sa.Column("key", sa.String(32), primary_key=True),
         sa.Column("customer", _BIG, sa.ForeignKey("customers.pk", ondelete="SET NULL")),
+        sa.Column("contact", _BIG, sa.ForeignKey("contacts.pk", ondelete="SET NULL")),
         sa.Column("action", sa.String(80), nullable=False),
         sa.Column("succeeded", sa.Boolean(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("facts", sa.Text(), nullable=False),
     )
     op.create_index("ix_effects_customer", "effects", ["customer"])
+    op.create_index("ix_effects_contact", "effects", ["contact"])
