@@ -89,7 +89,7 @@ def chosen_option(heard: Heard, options: Sequence[Option]) -> Option | None:
     return None
 
 
-def chosen_row(heard: Heard, rows: Sequence[object]) -> object | None:
+def chosen_row(heard: Heard, rows: Sequence[object], *, by_place: bool = True) -> object | None:
     """The candidate row whose words were said, or that was counted out ("the second one")."""
     if not rows:
         return None
@@ -97,7 +97,7 @@ def chosen_row(heard: Heard, rows: Sequence[object]) -> object | None:
     best = max(scores)
     if best > 0 and scores.count(best) == 1:
         return rows[scores.index(best)]
-    place = ordinal(heard, len(rows))
+    place = ordinal(heard, len(rows)) if by_place else None
     return rows[place] if place is not None else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -9,7 +10,7 @@ from dialogue import slots as filling
 from dialogue.actions import effect_of, relevance
 from dialogue.connectors.protocol import UNAVAILABLE, UNKNOWN_RESULT
 from dialogue.frames import Frame, Step, Waiting
-from dialogue.packs.format import PackIntent, Slot
+from dialogue.packs.format import PackIntent, Slot, holds
 from dialogue.turn import Turn, listed
 
 _UNSURE_BELOW = 0.5
@@ -30,6 +31,9 @@ class Settling(Turn):
             intent = self.pack.intents[frame.intent]
             slot = filling.needed(intent, frame, self.facts(frame))
             if slot is not None:
+                known = self._read_ahead(frame, intent)
+                if known is not None:
+                    return self._serve(known, intent, resuming=resuming)
                 frame, asking = self._seek(frame, slot)
                 if asking is not None:
                     return asking
@@ -48,8 +52,32 @@ class Settling(Turn):
             return self._read_back(frame, unread)
         return self._serve(frame, intent, resuming=resuming)
 
+    def _read_ahead(self, frame: Frame, intent: PackIntent) -> Frame | None:
+        """The frame with its facts when they show that what the caller asks for cannot be done,
+        so that nothing more need be asked; else None.
+
+        Only what no answer of the caller's can mend counts.
+        """
+        if not intent.does or not frame.slots:
+            return None
+        frame, problem = self._read_all(frame, intent)
+        facts = self.facts(frame)
+        if problem is None and all(self._blocked(action, facts) for action in intent.does):
+            return frame
+        return None
+
+    def _blocked(self, action: str, facts: Mapping[str, Any]) -> bool:
+        entry = self.pack.actions[action]
+        return any(
+            not holds(condition.when, facts)
+            and condition.otherwise not in entry.corrects
+            and all(facts.get(name) is not None for name in condition.when)
+            for condition in entry.preconditions
+        )
+
     def _seek(self, frame: Frame, slot: Slot) -> tuple[Frame, Step | None]:
         """Find a slot's value in the records, or ask for it."""
+        self.say_took(frame)
         rows = filling.candidates(slot, frame, self.facts(frame), self.read)
         named = filling.named_row(self.heard, rows) if len(rows) > 1 else None
         if named is not None or len(rows) == 1:
@@ -87,11 +115,15 @@ class Settling(Turn):
         self.say("answer", "problem", frame, action=action, problem=problem)
         slot_name = self.pack.actions[action].corrects.get(problem)
         if slot_name is not None:
-            frame = self.emptied(frame, slot_name)
-            frame = replace(frame, waiting=Waiting("slot", slot_name))
-            self.say("question", "again", frame, slot=slot_name)
+            return self._ask_instead(frame, slot_name)
         step = self.asking(frame)
         return self.lost(replace(step, needs_human=problem in HUMAN_NEEDED))
+
+    def _ask_instead(self, frame: Frame, slot: str) -> Step:
+        """Ask again for the value that turned out wrong."""
+        frame = replace(self.emptied(frame, slot), waiting=Waiting("slot", slot))
+        self.say("question", "again", frame, slot=slot)
+        return self.lost(self.asking(frame))
 
     def _unconfirmed_reading(self, frame: Frame, intent: PackIntent) -> Slot | None:
         for slot in intent.slots:
@@ -130,6 +162,9 @@ class Settling(Turn):
         problem = fit.problem or UNAVAILABLE
         self.say("answer", "problem", frame, action=action, problem=problem)
         human = problem in HUMAN_NEEDED
+        slot_name = self.pack.actions[action].corrects.get(problem)
+        if slot_name is not None:
+            return self._ask_instead(frame, slot_name)
         frame = replace(frame, status="open" if human else "resolved")
         step = self.asking(frame)
         return replace(
@@ -144,9 +179,11 @@ class Settling(Turn):
             "context_allows": True,
             "preconditions_held": answered or bool(frame.done),
         }
+        human = self._needs_identity(frame)
         step = replace(
             step,
-            resolved=answered,
+            resolved=answered and not human,
+            needs_human=human,
             unsure=answered and 0 < self.heard.score < _UNSURE_BELOW,
             relevance={**fits, "addressed": all(fits.values())},
         )
@@ -160,7 +197,7 @@ class Settling(Turn):
         self.state = step.state
         self.parts = [self.part("question", "back_to", paused)]
         if paused.waiting is not None:
-            self.repeat_question(paused)
+            self.repeat_question(paused, "ask")
             following = self.asking(paused)
         else:
             following = self.settle(paused, resuming=True)
@@ -170,6 +207,17 @@ class Settling(Turn):
             parts=(*step.parts, *self.parts),
             effects=(*step.effects, *following.effects),
             expects=following.expects,
+        )
+
+    def _needs_identity(self, frame: Frame) -> bool:
+        """Whether everything that could be done waits for knowing who calls."""
+        intent = self.pack.intents[frame.intent]
+        possible = (*intent.does, *(option.action for option in intent.options))
+        facts = self.facts(frame)
+        return bool(possible) and all(
+            relevance(self.pack, action, frame.intent, facts, self.context).problem
+            == "needs_identified"
+            for action in possible
         )
 
     def offer_options(self, frame: Frame) -> Step:

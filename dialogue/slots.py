@@ -145,6 +145,25 @@ def take(frame: Frame, slot: Slot, row: Mapping[str, Any], *, confirmed: bool = 
     )
 
 
+def renamed(
+    frame: Frame, intent: PackIntent, heard: Heard, facts: Mapping[str, Any], read: Read
+) -> Frame:
+    """The frame with a remembered value replaced where the words name another record."""
+    for slot in intent.slots:
+        known = frame.slots.get(slot.name)
+        if slot.found_by is None or known is None or known.value in _numbers(heard):
+            continue
+        rows = candidates(slot, frame, facts, read)
+        row = chosen_row(heard, rows, by_place=False) if len(rows) > 1 else None
+        if isinstance(row, dict) and str(row[slot.name]) != known.value:
+            frame = take(replace(frame, facts={}, told=0), slot, row, confirmed=True)
+    return frame
+
+
+def _numbers(heard: Heard) -> frozenset[str]:
+    return frozenset(re.sub(r"[\s\-.#]", "", entity.value) for entity in heard.entities)
+
+
 def named_row(heard: Heard, rows: list[dict[str, Any]]) -> dict[str, Any] | None:
     """The candidate that the caller's words name: "the kettle", "the second one"."""
     row = chosen_row(heard, rows)

@@ -260,6 +260,9 @@ class _Course(Settling):
             frame = Frame(name)
         frame = filling.fill(frame, self.pack.intents[frame.intent], self.heard).frame
         frame = filling.recall(frame, self.pack.intents[frame.intent], self.state)
+        frame = filling.renamed(
+            frame, self.pack.intents[frame.intent], self.heard, self.facts(frame), self.read
+        )
         for other in self.heard.also:
             self._put_aside(other, frame.intent)
         return self.settle(frame)

@@ -85,13 +85,13 @@ class Turn:
             self.say("answer", "took", frame, slot=self.took)
             self.took = None
 
-    def repeat_question(self, frame: Frame) -> None:
-        """Ask once more what the frame waits for."""
+    def repeat_question(self, frame: Frame, move: str = "again") -> None:
+        """Ask once more what the frame waits for; `move` words a slot's question."""
         waiting = frame.waiting
         if waiting is None:
             return
         if waiting.kind == "slot":
-            self.say("question", "again", frame, slot=waiting.name)
+            self.say("question", move, frame, slot=waiting.name)
         elif waiting.kind == "choose":
             slot = slot_of(self.pack.intents[frame.intent], waiting.name)
             named = [self.fill(slot.choice, row) for row in waiting.choices] if slot else []

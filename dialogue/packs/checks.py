@@ -19,7 +19,7 @@ from dialogue.packs.format import (
     placeholders,
 )
 from dialogue.packs.source import Location, Source
-from dialogue.packs.whole import TASK_MOVES, check_whole, listed, policy_moves
+from dialogue.packs.whole import TASK_MOVES, check_whole, listed, own_phrases, policy_moves
 
 
 def cross_check(pack: Pack, source: Source) -> None:
@@ -29,7 +29,7 @@ def cross_check(pack: Pack, source: Source) -> None:
         check.intent(name, intent)
     for name, action in pack.actions.items():
         check.action(name, action)
-    for place, entry in enumerate(pack.phrases):
+    for place, entry in enumerate(own_phrases(pack, source)):
         check.phrases(("phrases", place), entry)
     check_whole(pack, source)
     for name, offer in pack.offers.items():

@@ -160,6 +160,11 @@ class Phrases(Entry):
     say: Say
 
     @property
+    def is_general(self) -> bool:
+        """Whether it fits every intent, strategy and action, facts apart."""
+        return not (self.strategy or self.intent or self.action)
+
+    @property
     def narrowness(self) -> int:
         """How much was asked of the situation; more wins."""
         return (

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dialogue.packs.checks import cross_check
-from dialogue.packs.format import Pack
+from dialogue.packs.format import Pack, Phrases
 from dialogue.packs.source import Location, Mistake, Source, read_yaml
 from nlu.errors import AttuneError
 
@@ -74,9 +74,28 @@ def read_pack(directory: Path) -> tuple[Pack | None, tuple[Mistake, ...]]:
         for detail in error.errors(include_url=False):
             _explain(detail, source)
         return None, _in_order(source.mistakes)
+    pack = pack.model_copy(update={"phrases": (*pack.phrases, *_common_for(pack))})
     pack._directory = directory
     cross_check(pack, source)
     return pack, _in_order(source.mistakes)
+
+
+def _common_for(pack: Pack) -> tuple[Phrases, ...]:
+    """The common wordings of moves that the pack does not word in general itself.
+
+    They are English; a pack in another language words every move.
+    """
+    if not pack.locale.startswith("en"):
+        return ()
+    own = {(entry.move, entry.problem) for entry in pack.phrases if entry.is_general}
+    return tuple(entry for entry in _common() if (entry.move, entry.problem) not in own)
+
+
+@lru_cache(maxsize=1)
+def _common() -> tuple[Phrases, ...]:
+    source = Source()
+    read_yaml(_SHIPPED / "common.yaml", "phrases", source)
+    return tuple(Phrases.model_validate(entry) for entry in source.data["phrases"])
 
 
 @lru_cache(maxsize=16)

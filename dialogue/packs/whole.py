@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from dialogue.packs.format import Pack
+from dialogue.packs.format import Pack, Phrases
 from dialogue.packs.source import Location, Source
 
 TASK_MOVES = frozenset({"problem", "options", "back_to", "answer"})
@@ -39,6 +39,11 @@ def policy_moves() -> Mapping[str, frozenset[str]]:
     return {name: frozenset(strategies) for name, strategies in made.items()}
 
 
+def own_phrases(pack: Pack, source: Source) -> tuple[Phrases, ...]:
+    """The entries of the pack's own file, without the common ones after them."""
+    return pack.phrases[: len(source.data.get("phrases") or ())]
+
+
 def listed(names: Iterable[str]) -> str:
     """Names in order, with commas."""
     return ", ".join(sorted(str(name) for name in names))
@@ -60,7 +65,7 @@ def _check_examples(pack: Pack, source: Source) -> None:
 
 def _check_ties(pack: Pack, source: Source) -> None:
     seen: dict[Any, int] = {}
-    for place, entry in enumerate(pack.phrases):
+    for place, entry in enumerate(own_phrases(pack, source)):
         for intent in entry.intent or ("",):
             for strategy in entry.strategy or ("",):
                 key = (
@@ -97,6 +102,14 @@ def _check_missing(pack: Pack, source: Source) -> None:
         source.complain(("phrases",), f"the move {move} {wrong} ({where})", fix)
     if any(intent.options for intent in pack.intents.values()) and "options" not in general:
         source.complain(("phrases",), "the move options has no wording", "add `- move: options`")
+    for name, intent in pack.intents.items():
+        answered = any(e.move == "answer" and name in e.intent for e in pack.phrases)
+        if (intent.reads or intent.uses) and not (intent.does or intent.options or answered):
+            source.complain(
+                ("intents", name),
+                "has nothing to answer with",
+                f"add `- move: answer` with `intent: [{name}]` to phrases.yaml",
+            )
     problems = {e.problem for e in pack.phrases if e.move == "problem"}
     for problem in NEEDED_PROBLEMS:
         if pack.actions and problem not in problems:
