@@ -12,6 +12,7 @@ from dialogue import policy as policies
 from dialogue import regulation as regulations
 from dialogue import tasks
 from dialogue.actions import Actions, effect_of
+from dialogue.bookkeeping import Books, Store, writes
 from dialogue.connectors.protocol import Connector
 from dialogue.customers.consent import grants_for, withdrawals
 from dialogue.drafting import Draft, Drafter, Rewriter, accepts_offer
@@ -65,6 +66,7 @@ class Conversation:
         channel: str = "voice",
         started_at: datetime | None = None,
         data_dir: Path | None = None,
+        store: Store | None = None,
         policy: policies.Policy | None = None,
         rewriter: Rewriter | None = None,
     ) -> None:
@@ -81,6 +83,7 @@ class Conversation:
             if connectors is not None
             else Actions.open(self.pack, self._now, data_dir)
         )
+        self._books = Books(store)
         self._drafter = Drafter(self.pack, self.context, self._policy, rewriter)
         self._state = CallState()
         self._drafts: tuple[Draft, ...] = ()
@@ -178,7 +181,11 @@ class Conversation:
                 f"call {self.call_id}: this decision is not of the present turn; "
                 "commit one that decide has returned since the last commit."
             )
-        done = self._carried_out(draft) if decision.effects else draft
+        results = self._results(draft)
+        done = self._after(draft, results) if results else draft
+        if self._books.open:
+            book = writes(done, self._state, results, self.context, self.call_id, self.channel)
+            self._books.write(book, done.turn.grants)
         self._state = done.after
         self._now = draft.turn.now
         self._drafts = ()
@@ -228,13 +235,15 @@ class Conversation:
             effects = (effect_of(self.pack, accept, facts, key),)
         return Step(self._state.tasks, facts=facts, effects=effects)
 
-    def _carried_out(self, draft: Draft) -> Draft:
+    def _results(self, draft: Draft) -> tuple[EffectResult, ...]:
+        return tuple(
+            self._actions.carry_out(effect, self.context, draft.turn.now)
+            for effect in draft.decision.effects
+        )
+
+    def _after(self, draft: Draft, results: tuple[EffectResult, ...]) -> Draft:
         """The draft again, after its effects: what happened decides what is said."""
         turn = draft.turn
-        results = [
-            self._actions.carry_out(effect, self.context, turn.now)
-            for effect in draft.decision.effects
-        ]
         read = self._actions.reader(self.context, turn.now)
         finished = tasks.finish(draft.step, results, self.pack, self.context, turn.now, read)
         tried = tuple(_told(result, self.pack) for result in results)
