@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Protocol
 
 import platformdirs
 from sqlalchemy import select
@@ -31,6 +32,14 @@ from dialogue.customers.writing import Writer, find_person
 from dialogue.types import CustomerContext, Purpose
 from nlu.errors import AttuneError
 from nlu.types import Grant
+
+
+class PackFolder(Protocol):
+    """What the store needs to know of a pack."""
+
+    @property
+    def directory(self) -> Path:
+        """The folder that the pack was read from."""
 
 
 class CustomerStore:
@@ -165,6 +174,17 @@ class CustomerStore:
         """Walk the audit chain from its first entry to its last."""
         with self.database.reading() as connection:
             return verify(connection)
+
+    def seed_pack(self, pack: PackFolder, now: datetime | None = None) -> None:
+        """Import the demonstration customers of a pack that has some (`customers.yaml`).
+
+        Their `days_ago` are counted from `now` each time; who was forgotten stays forgotten.
+        """
+        from dialogue.customers.importing import seed_demo
+
+        path = pack.directory / "customers.yaml"
+        if path.is_file():
+            seed_demo(self, path, now)
 
     @contextmanager
     def _writing_for(self, customer_id: str | None) -> Iterator[Writer]:

@@ -31,7 +31,7 @@ from dialogue.customers.records import (
     Record,
     TurnWrites,
 )
-from dialogue.types import Purpose
+from dialogue.types import ConsentState, Purpose
 from nlu.errors import AttuneError
 from nlu.types import OTHER_INTENT, Grant
 
@@ -90,6 +90,8 @@ class Writer:
         self._update_contact(contact, turn, emotion, turn.summary if keeps_text else "")
         for item in turn.records:
             self.record(item, contact)
+            if _stops_keeping_text(item):
+                self._drop_words(contact)
         self._audit("turn", turn.at, {"turn": turn.turn, "records": len(turn.records)})
         return True
 
@@ -120,6 +122,15 @@ class Writer:
             for item in records
             if isinstance(item, EffectRecord | ConsentRecord)
         ]
+
+    def _drop_words(self, contact: int) -> None:
+        """Erase the words and feelings that this call has left so far."""
+        self._connection.execute(
+            update(TurnRow).where(TurnRow.contact == contact).values(text=None, emotion=None)
+        )
+        self._connection.execute(
+            update(ContactRow).where(ContactRow.pk == contact).values(summary="", emotions=None)
+        )
 
     def _contact_of(self, turn: TurnWrites) -> int:
         key = self._key.short("contact", turn.call_id)
@@ -293,6 +304,14 @@ class Writer:
 
     def _audit(self, kind: str, at: datetime, detail: Mapping[str, str | int | bool]) -> None:
         audit.append(self._connection, kind, self._person.subject, at, detail)
+
+
+def _stops_keeping_text(record: Record) -> bool:
+    return (
+        isinstance(record, ConsentRecord)
+        and record.purpose is Purpose.STORE_TEXT
+        and record.state is ConsentState.DENIED
+    )
 
 
 def find_person(connection: Connection, key: IdentifierKey, customer_id: str | None) -> Person:
