@@ -12,10 +12,10 @@ from datetime import datetime
 
 from dialogue import slots as filling
 from dialogue.answers import chosen_option, corrects, mentions, yes_or_no
-from dialogue.connectors.protocol import UNAVAILABLE
 from dialogue.frames import Frame, Heard, Part, Read, Step, TaskState, Waiting
+from dialogue.outcome import Outcome
 from dialogue.packs.format import Pack
-from dialogue.settling import HUMAN_NEEDED, Settling
+from dialogue.settling import Settling
 from dialogue.turn import slot_of
 from dialogue.types import CustomerContext, EffectResult
 from nlu.types import OTHER_INTENT
@@ -47,8 +47,8 @@ def finish(
     read: Read,
 ) -> Step:
     """The step after its effects were carried out: what really happened, and what comes next."""
-    course = _Course(step.state, Heard(step.intent), pack, context, now, read, "")
-    return course.outcome(step, results)
+    outcome = Outcome(step.state, Heard(step.intent), pack, context, now, read, "")
+    return outcome.of(step, results)
 
 
 class _Course(Settling):
@@ -70,46 +70,6 @@ class _Course(Settling):
         if yes_or_no(self.heard) is not None or self.heard.signals & {"thanks", "goodbye"}:
             return Step(self.state, facts=self.facts(None))
         return self.lost(Step(self.state, understood=False, facts=self.facts(None)))
-
-    def outcome(self, step: Step, results: Sequence[EffectResult]) -> Step:
-        frame = self.state.active
-        if frame is None or not results:
-            return step
-        parts = list(step.parts)
-        failed = needs_human = resolved = False
-        for result in results:
-            action = result.effect.action
-            entry = self.pack.actions[action]
-            if result.succeeded:
-                frame = replace(
-                    frame, facts={**frame.facts, **result.facts}, done=(*frame.done, action)
-                )
-                resolved = resolved or entry.resolves
-                parts.append(self.part("act", "done", frame, action=action))
-                continue
-            failed = True
-            problem = result.problem or UNAVAILABLE
-            needs_human = needs_human or problem in HUMAN_NEEDED
-            parts.append(self.part("act", "problem", frame, action=action, problem=problem))
-            slot_name = entry.corrects.get(problem)
-            if slot_name is not None:
-                frame = self.emptied(frame, slot_name)
-                frame = replace(frame, waiting=Waiting("slot", slot_name))
-                parts.append(self.part("question", "again", frame, slot=slot_name))
-        frame = replace(frame, status="resolved" if resolved and not failed else "open")
-        state = self.with_frame(frame)
-        done = replace(
-            step,
-            state=replace(state, failed_turns=step.state.failed_turns + 1 if failed else 0),
-            parts=tuple(parts),
-            facts=self.facts(frame),
-            effects=(),
-            failed=failed,
-            resolved=frame.status == "resolved",
-            needs_human=needs_human,
-            expects=self.expects(frame),
-        )
-        return self.resumed(done) if done.resolved else done
 
     def _respond(self, frame: Frame) -> Step | None:
         """The caller's words as an answer to what was asked; None when they are about
