@@ -62,11 +62,6 @@ def _anything(turn: Turn, pack: Pack, policy: Policy) -> tuple[Line, ...]:
     return (line,) if line is not None else ()
 
 
-def asks(line: Line) -> bool:
-    """Whether a line ends in a question of the strategy's or the task's."""
-    return line.kind == "question" and line.move not in {"back_to"}
-
-
 def _by_moves(turn: Turn, pack: Pack, policy: Policy) -> Iterator[Line | None]:
     moves = _moves(turn)
     work = [move for move in moves if policy.move(move).work]
@@ -116,6 +111,7 @@ def _not_now(move: str, turn: Turn, policy: Policy) -> bool:
         _DONE_ALREADY: turn.acted_before,
         "goodbye": turn.goodbye,
         "anything_else": settled and not turn.goodbye,
+        "way_ahead": all(part.role not in ("answer", "act") for part in turn.step.parts),
         "clarify": not turn.step.parts or not turn.step.resolved,
     }
     return not conditions.get(move, True)
@@ -143,6 +139,10 @@ def _phrase(move: str, turn: Turn, pack: Pack, policy: Policy) -> Line | None:
     wordings = pack.phrases_for(
         move, strategy=turn.choice.strategy, intent=intent, facts=turn.facts
     )
+    if policy.move(move).kind == "empathy" and intent is not None:
+        # The general wordings are often short enough where a fitting one breaks the budget.
+        general = pack.phrases_for(move, strategy=turn.choice.strategy, facts=turn.facts)
+        wordings = tuple(dict.fromkeys((*wordings, *general)))
     return Line(move, policy.move(move).kind, wordings, turn.facts) if wordings else None
 
 
