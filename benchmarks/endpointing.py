@@ -2,8 +2,10 @@
 
     python benchmarks/endpointing.py --data DIR [--count 100] [--seed 0]
 
-Sentences (CLINC150 test texts, which the completeness model never saw) are spoken by flite in three
-voices; spelled numbers and e-mails likewise; LibriSpeech test-other is real speech. A pause of
+Sentences are spoken by flite in three voices: what the callers of audio_samples say (`service`: the
+domain of the shipped pack, but none of its phrases), CLINC150 test texts (any domain), spelled
+numbers and e-mails. LibriSpeech test-other is real speech, read from books. The completeness model
+saw none of them. A pause of
 0.3-1.2 s is inserted at a random word boundary (found by forced alignment). Each utterance runs
 through the shipped chain: voice activity, turn tracking, the embedded recogniser's own words,
 the policies. `cut` is the share of inserted pauses that ended the turn; `wait` is the silence from
@@ -26,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import yaml
 
 from dialogue.packs import load_pack
 from voice.audio import read_audio, to_pcm
@@ -66,6 +69,7 @@ class Fixed:
         self._stop_ms = stop_ms
 
     def judge(self, pause: Pause) -> StopSilence | None:
+        """The same for every pause."""
         del pause
         return StopSilence(self._stop_ms, "fixed")
 
@@ -171,8 +175,19 @@ def spelled(rng: random.Random) -> tuple[str, frozenset[str]]:
         opening = rng.choice(["it's", "my order number is", "the number is", "order number", ""])
         return f"{opening} {digits}".strip(), frozenset({"order_number"})
     name = rng.choice(NAMES).split()
-    text = f"{rng.choice(['it is', 'my email is', ''])} {name[0]} dot {name[1]} at {rng.choice(DOMAINS)}"
+    opening = rng.choice(["it is", "my email is", ""])
+    text = f"{opening} {name[0]} dot {name[1]} at {rng.choice(DOMAINS)}"
     return text.strip(), frozenset({"email"})
+
+
+def service() -> list[str]:
+    """What the callers of audio_samples say; none of it stands in a pack."""
+    path = Path(__file__).parents[1] / "audio_samples" / "callers.yaml"
+    callers = yaml.safe_load(path.read_text(encoding="utf-8"))
+    said = [turn["say"] for caller in callers.values() for turn in caller["turns"]]
+    parts = [part for text in said for part in re.split(r"(?<=[.!?])\s+", text)]
+    plain = [re.sub(r"\[\d+\]\s*", "", part) for part in parts]
+    return [text for text in plain if len(text.split()) >= 4 and " at " not in text]
 
 
 def items(kind: str, options: argparse.Namespace, rng: random.Random) -> Iterator[Item]:
@@ -186,9 +201,10 @@ def items(kind: str, options: argparse.Namespace, rng: random.Random) -> Iterato
             if item:
                 yield item
         return
-    texts = rng.sample(sentences(options.data), options.count)
+    known = service() if kind == "service" else sentences(options.data)
+    texts = rng.choices(known, k=options.count)
     for number in range(options.count):
-        text, expects = (texts[number], frozenset[str]()) if kind == "sentences" else spelled(rng)
+        text, expects = (texts[number], frozenset[str]()) if kind != "spelled" else spelled(rng)
         item = insert_pause(flite(text, VOICES[number % len(VOICES)]), text, rng, expects)
         if item:
             yield item
@@ -199,7 +215,9 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--kinds", nargs="+", default=["sentences", "spelled", "librispeech"])
+    parser.add_argument(
+        "--kinds", nargs="+", default=["service", "sentences", "spelled", "librispeech"]
+    )
     options = parser.parse_args()
     if shutil.which("flite") is None:
         print("flite is not installed; install it with: apt-get install flite", file=sys.stderr)

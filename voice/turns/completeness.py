@@ -18,6 +18,18 @@ import numpy.typing as npt
 
 BUCKETS = 1 << 16
 _TAIL = 5
+_JOINERS = set(
+    "and but because cause since although though that which who whom whose when where while if "
+    "unless until whether or so than as before after with without to for from of about".split()
+)
+_VERBS = set(
+    "am is are was were be been have has had do does did can could will would shall should may "
+    "might must want need get got give know think see say said tell told like help make made take "
+    "took find found go goes went come came keep kept send sent pay paid work works worked cost "
+    "costs arrived ordered charged received bought returned broke broken i'm it's that's there's "
+    "he's she's what's don't didn't doesn't can't won't isn't wasn't haven't hasn't i've i'd i'll "
+    "you're they're we're".split()
+)
 _WORD = re.compile(r"[a-z']+|\d+")
 _WEIGHTS = Path(__file__).with_name("completeness.npz")
 
@@ -37,7 +49,23 @@ def feature_indexes(words: list[str]) -> list[int]:
         names.append(f"open|{' '.join(words[:2])}|{tail[-1]}")
     if len(tail) >= 3:
         names.append(f"gap|{tail[-3]} _ {tail[-1]}")
+    names.extend(_clause_features(words))
     return [zlib.crc32(name.encode()) % BUCKETS for name in names]
+
+
+def _clause_features(words: list[str]) -> list[str]:
+    """The clause under way: the word that joined it on, its length, whether it has a verb."""
+    at = next((i for i in range(len(words) - 1, -1, -1) if words[i] in _JOINERS), -1)
+    clause = words[at + 1 :]
+    joiner = words[at] if at >= 0 else "<s>"
+    verbs = [i for i, word in enumerate(clause) if word in _VERBS]
+    after_verb = min(len(clause) - 1 - verbs[-1], 4) if verbs else "none"
+    size = min(len(clause), 6)
+    return [
+        f"clause|{joiner}|{size}|{after_verb}",
+        f"clause|{size}|{after_verb}",
+        f"joiner|{joiner}|{after_verb}",
+    ]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

