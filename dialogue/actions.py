@@ -56,10 +56,11 @@ def relevance(
     allowed = "identified" not in entry.needs or context.id is not None
     missing = [name for name in entry.arguments if facts.get(name) is None]
     broken = next((one for one in entry.preconditions if not packs.holds(one.when, facts)), None)
+    certain = broken is not None and all(facts.get(name) is not None for name in broken.when)
     problem = None
     if not allowed:
         problem = "needs_identified"
-    elif missing:
+    elif missing and not certain:
         problem = "unknown_facts"
     elif broken is not None:
         problem = broken.otherwise

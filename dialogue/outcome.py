@@ -31,7 +31,7 @@ class Outcome(Settling):
             frame = self._told(frame, result)
             failed = failed or not result.succeeded
             resolved = resolved or (result.succeeded and entry.resolves)
-            slot = entry.corrects.get(_problem(result)) if not result.succeeded else None
+            slot = self.mended_by(frame, result.effect.action, result.problem)
             if slot is not None:
                 frame = replace(self.emptied(frame, slot), waiting=Waiting("slot", slot))
                 self.say("question", "again", frame, slot=slot)

@@ -113,7 +113,7 @@ class Settling(Turn):
 
     def _read_problem(self, frame: Frame, action: str, problem: str) -> Step:
         self.say("answer", "problem", frame, action=action, problem=problem)
-        slot_name = self.pack.actions[action].corrects.get(problem)
+        slot_name = self.mended_by(frame, action, problem)
         if slot_name is not None:
             return self._ask_instead(frame, slot_name)
         step = self.asking(frame)
@@ -142,11 +142,14 @@ class Settling(Turn):
         """Everything is known: answer, then the effect that was asked for, or the choices."""
         facts = self.facts(frame)
         self.say_took(frame)
+        undone = [name for name in intent.does if name not in (*frame.done, *frame.refused)]
+        mendable = self._mendable(frame, undone)
+        if mendable is not None:
+            return self.refuse(frame, mendable)
         answered = bool(self.pack.phrases_for("answer", intent=frame.intent, facts=facts))
         if answered:
             self.say("answer", "answer", frame)
             frame = replace(frame, told=frame.told + 1)
-        undone = [name for name in intent.does if name not in (*frame.done, *frame.refused)]
         for action in undone:
             if relevance(self.pack, action, frame.intent, facts, self.context).addressed:
                 return self.propose(frame, action)
@@ -156,13 +159,29 @@ class Settling(Turn):
             return self.refuse(frame, undone[-1])
         return self._answered(frame, answered, resuming=resuming)
 
+    def _mendable(self, frame: Frame, actions: list[str]) -> str | None:
+        """The action that only a value of the caller's keeps from being done, none being possible.
+
+        Asked again before anything is answered: an unproven caller learns nothing more.
+        """
+        facts = self.facts(frame)
+        fits = {
+            name: relevance(self.pack, name, frame.intent, facts, self.context) for name in actions
+        }
+        if any(fit.addressed for fit in fits.values()):
+            return None
+        return next(
+            (name for name, fit in fits.items() if self.mended_by(frame, name, fit.problem)),
+            None,
+        )
+
     def refuse(self, frame: Frame, action: str) -> Step:
         """What was asked for cannot be done: say why."""
         fit = relevance(self.pack, action, frame.intent, self.facts(frame), self.context)
         problem = fit.problem or UNAVAILABLE
         self.say("answer", "problem", frame, action=action, problem=problem)
         human = problem in HUMAN_NEEDED
-        slot_name = self.pack.actions[action].corrects.get(problem)
+        slot_name = self.mended_by(frame, action, problem)
         if slot_name is not None:
             return self._ask_instead(frame, slot_name)
         frame = replace(frame, status="open" if human else "resolved")

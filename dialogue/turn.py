@@ -135,6 +135,11 @@ class Turn:
         slot = slot_of(self.pack.intents[frame.intent], waiting.name)
         return frozenset() if slot is None else frozenset({slot.entity})
 
+    def mended_by(self, frame: Frame, action: str, problem: str | None) -> str | None:
+        """The slot of this matter that is asked again after a problem of an action."""
+        slot = self.pack.actions[action].corrects.get(problem or "")
+        return slot if slot and slot_of(self.pack.intents[frame.intent], slot) else None
+
     def with_frame(self, frame: Frame) -> TaskState:
         """The state with this frame on top."""
         others = tuple(one for one in self.state.frames if one.intent != frame.intent)
