@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 
 from dialogue.types import Delivery
-from nlu.errors import AttuneError
 from voice.speech.engine import Ending
+from voice.speech.limits import within_limits
 from voice.speech.normalise import sentences, spoken
 from voice.speech.prosody import achieved, together
 from voice.speech.wire import Sound
 from voice.speech.workers import EngineChoice, WorkerPool
 from voice.types import RATE_HZ, AchievedDelivery, SpeechChunk, Word
-
-RATE_LIMITS = (0.85, 1.15)
-PITCH_LIMITS_ST = (-2.0, 2.0)
-RANGE_LIMITS = (0.7, 1.3)
-LEVEL_LIMITS_DB = (-3.0, 3.0)
 
 SENTENCE_PAUSE_MS = 300
 """Between sentences of one text at neutral pace; the middle of 250-350 ms."""
@@ -45,7 +39,7 @@ class PooledSynthesizer:
     def speak(self, text: str, delivery: Delivery) -> Iterator[SpeechChunk]:
         """Render `text`, handing over samples as they are made.
 
-        The pauses of `delivery` are left to the caller; within the limits of this module it is
+        The pauses of `delivery` are left to the caller; within `limits` it is
         met exactly, beyond them it is held to them. A text without a word yields nothing.
         Closing the iterator stops the rendering. The last chunk carries what was achieved.
         Raises `AttuneError` when a value is not a number or the engine cannot speak.
@@ -74,24 +68,6 @@ class PooledSynthesizer:
     def close(self) -> None:
         """End the worker processes."""
         self._pool.close()
-
-
-def within_limits(delivery: Delivery) -> Delivery:
-    """The delivery held to what the voice can do. Raises `AttuneError` for NaN or infinity."""
-    for name in ("rate", "pitch_st", "range", "level_db"):
-        if not math.isfinite(getattr(delivery, name)):
-            raise AttuneError(f"delivery: {name} is not a number; give a finite one.")
-    return replace(
-        delivery,
-        rate=_held(delivery.rate, RATE_LIMITS),
-        pitch_st=_held(delivery.pitch_st, PITCH_LIMITS_ST),
-        range=_held(delivery.range, RANGE_LIMITS),
-        level_db=_held(delivery.level_db, LEVEL_LIMITS_DB),
-    )
-
-
-def _held(value: float, limits: tuple[float, float]) -> float:
-    return min(limits[1], max(limits[0], value))
 
 
 def _later(words: tuple[Word, ...], start_ms: int) -> tuple[Word, ...]:
