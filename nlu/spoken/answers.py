@@ -8,14 +8,16 @@ from nlu.spoken.tokens import Found, Token
 
 _YES = (
     r"yes|yeah|yep|yup|yea|ya|aye|sure|correct|right|okay|ok|absolutely|definitely|certainly|"
-    r"of course|exactly|indeed|please do|go ahead|uh huh|uh-huh|mm hmm|mm-hmm|mhm|affirmative|that's right|"
+    r"of course|exactly|indeed|please do|go ahead|uh huh|uh-huh|mm hmm|mm-hmm|mhm|affirmative|"
+    r"that's right|"
     r"that is right|that's correct|that is correct|that's it|sounds good|that works|that's fine|"
     r"do it|i do|i am|i did|it is|why not|no problem|please|fine|perfect|i agree|you got it"
 )
 _NO = (
     r"no|nope|nah|no thanks|no thank you|not really|not at all|negative|never|don't|do not|"
     r"that's wrong|that is wrong|incorrect|that's not right|that is not right|wrong|"
-    r"i don't|i do not|i'm not|i am not|i didn't|it isn't|it's not|absolutely not|definitely not|of course not|"
+    r"i don't|i do not|i'm not|i am not|i didn't|it isn't|it's not|absolutely not|definitely not|"
+    r"of course not|"
     r"certainly not|i'd rather not|rather not|please don't|no way|not right now|not now"
 )
 _UNSURE = re.compile(
