@@ -135,7 +135,7 @@ class _Import:
         return created
 
     def _identifiers(self) -> None:
-        named = [("phone", value) for value in self._customer.numbers]
+        named = [("phone", value) for value in self._customer.phones]
         named += [("email", value) for value in self._customer.emails]
         for kind, value in named:
             self._changed |= insert_once(

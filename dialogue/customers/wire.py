@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from dialogue import regulation
 from dialogue.customers.identifiers import normalise_email, normalise_phone, region_of
@@ -117,10 +125,10 @@ class CustomerIn(_Part):
 
     id: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s].*$")]
     name: Annotated[str, Field(max_length=200)] = ""
+    jurisdiction: str = "unknown"
     phones: tuple[str, ...] = ()
     emails: tuple[str, ...] = ()
     locale: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en-US"
-    jurisdiction: str = "unknown"
     flags: Annotated[Flags, BeforeValidator(_flags)] = Flags()
     attributes: dict[str, str] = Field(default_factory=dict)
     consents: tuple[ConsentIn, ...] | dict[Purpose, ConsentState] = ()
@@ -152,16 +160,10 @@ class CustomerIn(_Part):
 
     @field_validator("phones")
     @classmethod
-    def _spelled(cls, values: tuple[str, ...]) -> tuple[str, ...]:
-        for value in values:
-            normalise_phone(value)
-        return values
-
-    @property
-    def numbers(self) -> tuple[str, ...]:
-        """The telephone numbers in E.164, read as numbers of the customer's country."""
-        region = region_of(self.jurisdiction)
-        return tuple(normalise_phone(value, region) for value in self.phones)
+    def _numbers(cls, values: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        """E.164; without a country code they are numbers of the customer's country."""
+        region = region_of(info.data.get("jurisdiction", "unknown"))
+        return tuple(normalise_phone(value, region) for value in values)
 
     def ledger(self) -> tuple[ConsentIn, ...]:
         """The consents as entries; an entry without a moment of its own has `days_ago` 0."""

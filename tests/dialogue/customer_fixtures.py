@@ -1,0 +1,35 @@
+"""Small stores and customers for the tests of `dialogue.customers`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from dialogue.customers.importing import import_customers
+from dialogue.customers.store import CustomerStore
+from dialogue.customers.wire import CustomerIn
+from dialogue.types import Purpose
+from nlu.types import Grant
+
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+
+
+def days_ago(days: float) -> datetime:
+    return NOW - timedelta(days=days)
+
+
+def open_store(folder: Path, name: str = "customers.db") -> CustomerStore:
+    return CustomerStore.open(f"sqlite:///{folder / name}")
+
+
+def known(store: CustomerStore, **fields: object) -> str:
+    """Import one customer and return the id."""
+    customer = CustomerIn.model_validate({"id": "C1", "name": "Marcus Reed", **fields})
+    import_customers(store, [customer], NOW)
+    return customer.id
+
+
+def all_grants() -> dict[str, Grant]:
+    from dialogue.customers.consent import operator_grants
+
+    return dict(operator_grants(Purpose))
