@@ -20,10 +20,10 @@ from voice.recognition import general_model, language_model
 from voice.recognition.domain_text import DIGITS, LETTERS, sentences
 from voice.recognition.pronounce import pronounce
 
-_RECIPE = 1
+_RECIPE = 2
 GENERAL_WORDS = 5_000
-DOMAIN_WEIGHT = 0.5
-PRUNE_BELOW = 2e-8
+DOMAIN_WEIGHT = 0.3
+PRUNE_BELOW = 5e-8
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,7 +215,7 @@ def perplexity(model: BackoffModel, sentences: Iterable[Sequence[str]]) -> float
     return float(np.exp(-np.mean(logs)))
 
 
-def _normalised(  # noqa: PLR0917
+def _normalised(
     words: tuple[str, ...], one: Floats, pairs: Ids, two: Floats, triples: Ids, three: Floats
 ) -> BackoffModel:
     """The model of these n-grams with the back-off weights that make every history sum to one."""

@@ -16,12 +16,14 @@ import numpy as np
 
 from nlu.types import Transcript, Word
 from voice.recognition.domain_model import DomainModel
+from voice.recognition.front_end import CHANNEL_SEARCH, FrontEnd, open_front_end
 from voice.recognition.silence import MIN_VOICED_MS, VoicedCounter
 from voice.types import FRAME_MS, RATE_HZ, AudioFrame, Expectation, Pcm
 
 _FRAME_MS = 10
 _PRE_ROLL_FRAMES = 15
 _OPEN_AFTER_VOICED = 3
+_GATHER_FRAMES = 60
 _NOT_WORDS = re.compile(r"^(<.*>|\[.*\]|\+\+.*\+\+)$")
 _VARIANT = re.compile(r"\(\d+\)$")
 
@@ -33,9 +35,16 @@ class SphinxRecognizer:
     needs about 100 MB and half a second to load.
     """
 
-    def __init__(self, model: DomainModel, *, reason: str = "chosen by name") -> None:
+    def __init__(
+        self,
+        model: DomainModel,
+        *,
+        telephone: bool | None = None,
+        reason: str = "asked for by name",
+    ) -> None:
         self.name = "pocketsphinx en-us"
         self.reason = reason
+        self.telephone = telephone
         self._model = model
         self._idle: list[Any] = [self._load()]
         self._lock = threading.Lock()
@@ -55,11 +64,13 @@ class SphinxRecognizer:
     def _load(self) -> Any:
         import pocketsphinx
 
-        return pocketsphinx.Decoder(
+        decoder = pocketsphinx.Decoder(
             lm=str(self._model.language_model),
             dict=str(self._model.dictionary),
             loglevel="FATAL",
         )
+        decoder.add_keyphrase(CHANNEL_SEARCH, "hello")
+        return decoder
 
 
 class SphinxStream:
@@ -70,6 +81,8 @@ class SphinxStream:
         self._decoder = decoder
         self._words: list[Word] = []
         self._waiting: deque[AudioFrame] = deque(maxlen=_PRE_ROLL_FRAMES)
+        self._gathered: list[Pcm] = []
+        self._front_end: FrontEnd | None = None
         self._run = 0
         self._open = False
         self._segment_ms = 0
@@ -78,17 +91,22 @@ class SphinxStream:
     def accept(self, frame: AudioFrame) -> None:
         """Take the next frame."""
         self._run = self._run + 1 if self._voiced.accept(frame.samples) else 0
-        if self._open:
-            self._process(frame.samples)
-            return
-        self._waiting.append(frame)
-        if self._run >= _OPEN_AFTER_VOICED:
-            self._begin()
+        if not self._open:
+            self._waiting.append(frame)
+            if self._run >= _OPEN_AFTER_VOICED:
+                self._begin()
+        elif self._front_end is None:
+            self._gathered.append(frame.samples)
+            if len(self._gathered) >= _GATHER_FRAMES:
+                self._settle()
+        else:
+            self._front_end.feed(frame.samples)
 
     def partial(self) -> str:
         """The words so far; may change."""
         words = [word.text for word in self._words]
-        if self._open and (hypothesis := self._decoder.hyp()):
+        decoding = self._open and self._front_end is not None
+        if decoding and (hypothesis := self._decoder.hyp()):
             words += [_VARIANT.sub("", word) for word in hypothesis.hypstr.split()]
         return " ".join(words)
 
@@ -104,24 +122,38 @@ class SphinxStream:
         """Give the decoder back."""
         if self._decoder is None:
             return
-        if self._open:
+        if self._open and self._front_end is not None:
             self._decoder.end_utt()
-            self._open = False
+        self._open = False
         self._recognizer.give_back(self._decoder)
         self._decoder = None
 
     def _begin(self) -> None:
+        self._open = True
         self._segment_ms = self._waiting[0].start_ms
         self._voiced_before_ms = self._voiced.voiced_ms - self._run * FRAME_MS
-        self._decoder.start_utt()
-        self._open = True
-        while self._waiting:
-            self._process(self._waiting.popleft().samples)
+        waiting = [frame.samples for frame in self._waiting]
+        self._waiting.clear()
+        if self._front_end is None:
+            self._gathered = waiting
+            return
+        self._front_end.begin()
+        for samples in waiting:
+            self._front_end.feed(samples)
 
-    def _process(self, samples: Pcm) -> None:
-        self._decoder.process_raw(samples.tobytes())
+    def _settle(self) -> FrontEnd:
+        """Enough is heard to know the channel: choose the front end and catch up."""
+        heard = np.concatenate(self._gathered)
+        self._gathered = []
+        front_end = open_front_end(self._decoder, heard, self._recognizer.telephone)
+        front_end.begin()
+        front_end.feed(heard)
+        self._front_end = front_end
+        return front_end
 
     def _end(self) -> None:
+        front_end = self._front_end or self._settle()
+        front_end.flush()
         self._decoder.end_utt()
         self._open = False
         self._run = 0

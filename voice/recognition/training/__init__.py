@@ -1,0 +1,1 @@
+"""How the data files of `voice.recognition` were made. Needs the extra `train`."""
