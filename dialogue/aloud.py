@@ -54,13 +54,13 @@ def _text_aloud(text: str) -> str:
 
 
 def code_groups(code: str) -> tuple[str, ...]:
-    """A code in groups of two to four characters: `44172` is "4 4 1" and "7 2"."""
+    """A code in groups of three with a rest of two or four: `44172` is "4 4 1" and "7 2"."""
     signs = [sign.upper() for sign in code if sign.isalnum()]
     if not signs:
         return (code,)
     groups = []
     while signs:
-        size = 2 if len(signs) in (2, 4) else min(3, len(signs))
+        size = {4: 2 if not groups else 4, 2: 2, 1: 1}.get(len(signs), 3)
         groups.append(" ".join(signs[:size]))
         signs = signs[size:]
     return tuple(groups)

@@ -25,8 +25,8 @@ SLOW_BELOW = 0.97
 _VULNERABLE_RATE = 0.95
 _VULNERABLE_PAUSE_MS = 100
 
-_CODE_RATE = 1 - RATE_LIMIT
-_GROUP_PAUSE_MS = 350
+CODE_RATE = 1 - RATE_LIMIT
+GROUP_PAUSE_MS = 300
 _LIST_PAUSE_MS = 500
 
 _BY_INTENSITY: Mapping[Intensity, float] = {
@@ -104,7 +104,7 @@ def target(
 def speak(pieces: Sequence[Piece], delivery: Delivery) -> tuple[Clause, ...]:
     """Clauses with their deliveries: codes, sums and dates slowed, codes a group at a time.
 
-    A group of a code gets 350 ms after it, so that with the rate at its limit a code runs at
+    A group of a code gets 300 ms after it, so that with the rate at its limit a code runs at
     115-125 words a minute, pauses included.
     """
     clauses = []
@@ -119,10 +119,10 @@ def speak(pieces: Sequence[Piece], delivery: Delivery) -> tuple[Clause, ...]:
             spoken = replace(spoken, pause_after_ms=max(spoken.pause_after_ms, _LIST_PAUSE_MS))
         if piece.slow:
             spoken = replace(
-                spoken, rate=min(spoken.rate, _CODE_RATE), pitch_st=0.0, range=1.0, level_db=0.0
+                spoken, rate=min(spoken.rate, CODE_RATE), pitch_st=0.0, range=1.0, level_db=0.0
             )
         if piece.group and not last:
-            spoken = replace(spoken, pause_after_ms=_GROUP_PAUSE_MS)
+            spoken = replace(spoken, pause_after_ms=GROUP_PAUSE_MS)
         kind = "code" if piece.slow else piece.kind
         clauses.append(Clause(piece.text, spoken, kind, piece.written))
     return tuple(clauses)

@@ -134,6 +134,9 @@ class Drafter:
         )
         lines = replying.lines(said, self.pack, self.policy)
         worded = wording.compose(lines, self.voice(state), limits, state.phrases)
+        if not worded.pieces:
+            lines = replying.instead_of_silence(said, self.pack, self.policy)
+            worded = wording.compose(lines, self.voice(state), limits, state.phrases)
         if self.rewriter is None or choice.handoff:
             return worded
         reworded = self.rewriter.reword(
@@ -164,7 +167,8 @@ class Drafter:
         state: CallState,
         facts: Mapping[str, Any],
     ) -> tuple[str | None, tuple[Reason, ...]]:
-        settled = (step.resolved or bool(state.matters)) and step.state.active is None
+        # Nobody is sold anything in the breath that settles the matter: only once it was settled.
+        settled = bool(state.matters) and step.state.active is None
         resolved = settled if turn.given.resolved is None else turn.given.resolved
         if not resolved:
             return None, ()

@@ -50,12 +50,11 @@ def lines(turn: Turn, pack: Pack, policy: Policy) -> tuple[Line, ...]:
         said.append(_phrase("not_heard", turn, pack, policy))
     else:
         said += list(_by_moves(turn, pack, policy))
-    spoken = [line for line in (*said, *turn.extra) if line is not None]
-    return tuple(spoken) or _anything(turn, pack, policy)
+    return tuple(line for line in (*said, *turn.extra) if line is not None)
 
 
-def _anything(turn: Turn, pack: Pack, policy: Policy) -> tuple[Line, ...]:
-    """A caller is never answered with silence."""
+def instead_of_silence(turn: Turn, pack: Pack, policy: Policy) -> tuple[Line, ...]:
+    """What is said when the moves of the turn leave nothing to say."""
     settled = turn.settled_before or turn.step.resolved or turn.step.declined
     first = "anything_else" if settled else "no_answer"
     line = _phrase(first, turn, pack, policy) or _phrase("not_heard", turn, pack, policy)
@@ -105,12 +104,13 @@ def _not_now(move: str, turn: Turn, policy: Policy) -> bool:
     if policy.move(move).once and (turn.matter, move) in turn.said_once:
         return True
     settled = turn.step.resolved or turn.gratitude or turn.step.declined
+    brief = turn.choice.strategy is Strategy.MIRROR_BRIEF
     conditions = {
         "thank": turn.choice.feeling == "happy" and not turn.gratitude,
         "welcome": turn.gratitude,
         _DONE_ALREADY: turn.acted_before,
         "goodbye": turn.goodbye,
-        "anything_else": settled and not turn.goodbye,
+        "anything_else": (settled or brief) and not turn.goodbye,
         "way_ahead": all(part.role not in ("answer", "act") for part in turn.step.parts),
         "clarify": not turn.step.parts or not turn.step.resolved,
     }

@@ -54,6 +54,7 @@ def cases() -> Iterator[dict]:
 
 
 CASES = list(cases())
+EMPATHIC = {"own_fault", "apologise_event", "acknowledge", "acknowledge_effort", "condolence"}
 
 
 def acceptable(case: dict) -> set[str]:
@@ -163,8 +164,7 @@ def test_no_answer_breaks_a_rule_of_wording(answers) -> None:
             and case["fault"] != "ours"
             and case["intensity"] == "high"
             and honesty.apologies(reply) > 0,
-            "two empathic clauses": len({clause["text"] for clause in empathic}) > 1
-            and honesty.apologies(reply) > 1,
+            "two empathic moves": len(EMPATHIC & set(answer["moves"])) > 1,
             "offer": answer["offer"] is not None,
             "several questions": reply.count("?") > 1,
         }
