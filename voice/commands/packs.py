@@ -53,8 +53,7 @@ def check(
         if found is not None and not mistakes:
             typer.echo(
                 f"{found.name}: in order, with {len(found.intents)} intents,"
-                f" {len(found.actions)} actions, {len(found.phrases)} entries of phrases"
-                f" and {len(found.offers)} offers."
+                f" {len(found.actions)} actions and {len(found.offers)} offers."
             )
         elif mistakes:
             count = len(mistakes)
