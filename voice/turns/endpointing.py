@@ -143,9 +143,9 @@ class SoundsFinished:
     and 0.90 on CLINC150 sentences.
     """
 
-    FASTEST_MS = 420
+    FASTEST_MS = 380
     SLOWEST_MS = 1_250
-    SURE = 0.78
+    SURE = 0.74
     UNSURE = 0.5
     BIAS = -1.24
     WORDS_WEIGHT = 0.68

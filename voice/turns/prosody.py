@@ -17,6 +17,7 @@ _STEP = 160
 _WINDOW = 640
 _MIN_HZ, _MAX_HZ = 70.0, 400.0
 _VOICED = 0.5
+_FIRST_PEAK = 0.85
 _TAIL_FRAMES = 30
 _LOOK_BACK_MS = 3_000
 
@@ -54,8 +55,11 @@ def pitch_track(samples: Pcm) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.f
     normal = correlation / (correlation[:, :1] + 1e-9) / np.maximum(taper / taper[0], 0.05)
     low, high = int(rate_hz / _MAX_HZ), int(rate_hz / _MIN_HZ)
     band = normal[:, low:high]
-    best = band.argmax(axis=1)
-    strength = band[np.arange(count), best]
+    strength = band.max(axis=1)
+    # The first lag that comes near the best: a multiple of the period fits as well as the period.
+    near = band >= _FIRST_PEAK * strength[:, np.newaxis]
+    peak = near & (band >= np.roll(band, 1, axis=1)) & (band >= np.roll(band, -1, axis=1))
+    best = np.where(peak.any(axis=1), peak.argmax(axis=1), band.argmax(axis=1))
     loud = level_db > level_db.max() - 30.0
     f0_hz = np.where((strength > _VOICED) & loud, rate_hz / (best + low), 0.0)
     return f0_hz, level_db
