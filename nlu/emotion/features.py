@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,9 @@ _VOICED_PERIODICITY = 0.5
 _VOICED_WITHIN_DB = 30.0
 _BRIDGE_MS = 150
 _MODULATION_HZ = (0.5, 1.0, 2.0, 4.0, 6.0, 9.0, 14.0, 25.0)
+_CONTOUR_POINTS = 40
+_CONTOUR_TERMS = 5
+_CONTOUR_CEPSTRA = 6
 _SUMMARY = ("pitch_st", "pitch_range_st", "level_range_db", "syllables_per_s", "brightness_db")
 
 
@@ -113,6 +117,9 @@ def _named(frames: Frames, speech: Speech) -> dict[str, float]:
     found |= _table_statistics(timbre_names, timbre, active, voiced)
     found |= _rhythm(level, active, voiced)
     found |= _course(pitch, level, timbre, voiced)
+    found |= _contours(pitch, level, timbre, active, voiced)
+    found |= _companions(pitch, level, timbre, voiced)
+    found |= _band_modulation(frames.mel_db, speech.level_db, active)
     return found
 
 
@@ -263,7 +270,7 @@ def _modulation(name: str, curve: Table) -> dict[str, float]:
     hz = fft.rfftfreq(max(512, len(curve)), 1 / HOPS_PER_S)
     bands = [
         power[(hz >= low) & (hz < high)].sum() + 1e-3
-        for low, high in zip(_MODULATION_HZ[:-1], _MODULATION_HZ[1:], strict=True)
+        for low, high in pairwise(_MODULATION_HZ)
     ]
     shares = np.log10(np.asarray(bands) / sum(bands))
     return {f"{name}_mod{at}": share for at, share in enumerate(shares)}
@@ -283,6 +290,71 @@ def _course(
         found[f"{name}_slope"] = float((when * centred).mean() / ((when**2).mean() + 1e-9))
         for part, piece in enumerate(np.array_split(centred, 4)):
             found[f"{name}_part{part}"] = float(piece.mean()) if len(piece) else 0.0
+    return found
+
+
+def _contours(
+    pitch: Table,
+    level: Table,
+    timbre: Table,
+    active: npt.NDArray[np.bool_],
+    voiced: npt.NDArray[np.bool_],
+) -> dict[str, float]:
+    """The shapes of pitch, level and cepstrum over the utterance: the first cosine terms of each
+    curve on a common time from 0 to 1."""
+    inside = np.flatnonzero(active)
+    when = np.linspace(inside[0], inside[-1], _CONTOUR_POINTS)
+    places = np.flatnonzero(voiced)
+    curves = np.empty((_CONTOUR_POINTS, 2 + _CONTOUR_CEPSTRA))
+    curves[:, 0] = np.interp(when, places, pitch[places])
+    nearest = np.rint(when).astype(int)
+    smooth = ndimage.uniform_filter1d(
+        np.column_stack([level, timbre[:, 8 : 8 + _CONTOUR_CEPSTRA]]), 9, axis=0
+    )
+    curves[:, 1:] = smooth[nearest]
+    terms = fft.dct(curves, axis=0, norm="ortho")[1 : _CONTOUR_TERMS + 1]
+    names = ["pitch", "level", *(f"cepstrum{order + 1}" for order in range(_CONTOUR_CEPSTRA))]
+    return {
+        f"{name}_wave{order}": value
+        for order, row in enumerate(terms, start=1)
+        for name, value in zip(names, row, strict=True)
+    }
+
+
+def _companions(
+    pitch: Table, level: Table, timbre: Table, voiced: npt.NDArray[np.bool_]
+) -> dict[str, float]:
+    """Correlations between pitch, level, brightness and cepstrum in voiced frames."""
+    names = ["pitch", "level", "alpha", *(f"cepstrum{order}" for order in range(1, 8))]
+    table = np.column_stack([pitch, level, timbre[:, 0], timbre[:, 8:15]])[voiced]
+    centred = table - table.mean(0)
+    covariance = centred.T @ centred / len(centred) + 0.05 * np.eye(len(names))
+    spread = np.sqrt(np.diag(covariance))
+    correlation = np.arctanh(np.clip(covariance / np.outer(spread, spread), -0.97, 0.97))
+    return {
+        f"{one}_with_{other}": correlation[row, column]
+        for row, one in enumerate(names)
+        for column, other in enumerate(names)
+        if column > row
+    }
+
+
+def _band_modulation(
+    mel: Table, speech_db: float, active: npt.NDArray[np.bool_]
+) -> dict[str, float]:
+    """Slow, syllabic and fast modulation of eight bands, in dB of the band's mean power."""
+    bounds = np.flatnonzero(active)
+    bands = mel[bounds[0] : bounds[-1] + 1].reshape(-1, 8, MEL_BANDS // 8).mean(2)
+    bands = np.maximum(bands - speech_db, -60.0)
+    centred = bands - bands.mean(0)
+    length = max(256, len(centred))
+    power = np.abs(fft.rfft(centred, length, axis=0)) ** 2 / len(centred)
+    hz = fft.rfftfreq(length, 1 / HOPS_PER_S)
+    edges = (0.5, 2.0, 5.0, 10.0, 25.0)
+    found: dict[str, float] = {}
+    for low, high in pairwise(edges):
+        strength = np.log10(power[(hz >= low) & (hz < high)].mean(0) + 1.0)
+        found |= {f"band{band}_mod{low:g}": value for band, value in enumerate(strength)}
     return found
 
 

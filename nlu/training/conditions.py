@@ -76,6 +76,8 @@ def vary(samples: Samples, around: Surroundings, chance: np.random.Generator) ->
         room = around.rooms[chance.integers(len(around.rooms))]
         room = room[np.abs(room).argmax() :][: RATE_HZ // 2]
         varied = signal.fftconvolve(varied, room)[: len(varied)]
+    if chance.random() < 0.5:
+        varied = signal.fftconvolve(varied, _microphone(chance), "same")
     if around.noises and chance.random() < 0.6:
         noise = around.noises[chance.integers(len(around.noises))]
         varied = add_noise(varied, noise, chance.uniform(5, 30), int(chance.integers(len(noise))))
@@ -90,6 +92,16 @@ def noisy_line(
     """The test condition: a noise at `snr_db`, then the telephone."""
     noise = noises[chance.integers(len(noises))]
     return telephone(add_noise(samples, noise, snr_db, int(chance.integers(len(noise)))))
+
+
+def _microphone(chance: np.random.Generator) -> Samples:
+    """A filter with a smooth random response, some +-5 dB: another microphone, another room."""
+    gains_db = chance.normal(0, 4, 6)
+    gains_db[0] = gains_db[1]
+    return np.asarray(
+        signal.firwin2(65, np.linspace(0, RATE_HZ / 2, 6), 10 ** (gains_db / 20), fs=RATE_HZ),
+        np.float32,
+    )
 
 
 @lru_cache
