@@ -183,7 +183,7 @@ def test_a_vip_is_treated_like_everybody_else() -> None:
     assert replace(decided(vip), reasons=()) == replace(decided(plain), reasons=())
 
 
-# --- what holds for every situation ---------------------------------------------------------------
+# --- what holds for every situation ----
 
 SITUATIONS = st.builds(
     Situation,
@@ -248,7 +248,7 @@ def test_nobody_is_consoled_or_celebrated_on_a_guess(case: Situation) -> None:
         assert choice.strategy is not Strategy.MIRROR_BRIEF
 
 
-# --- the file ---------------------------------------------------------------------------------
+# --- the file ----
 
 
 def broken(tmp_path: Path, change) -> Path:
