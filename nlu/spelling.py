@@ -14,7 +14,7 @@ from nlu.wordpiece import plain
 _SHORTEST = 3
 _LONGEST = 5
 _MOST_CHARACTERS = 2_000
-_LETTERS = str.maketrans({mark: " " for mark in '.,;:!?"()[]{}<>/\\|*_-+=~^#@&%$£€'})
+_LETTERS = str.maketrans(dict.fromkeys('.,;:!?"()[]{}<>/\\|*_-+=~^#@&%$£€', " "))
 
 
 class SpellingLikeness:
@@ -49,7 +49,7 @@ class SpellingLikeness:
         ]
         columns = np.asarray([column for column, _ in known], np.intp)
         counts = np.asarray([count for _, count in known], np.float32)
-        values = (1 + np.log(counts)) * self._rarity[columns] if len(known) else counts
+        values = (1 + np.log(counts)) * self._rarity[columns] if known else counts
         length = float(np.linalg.norm(values))
         return columns, values / length if length > 0 else values
 

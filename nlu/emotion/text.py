@@ -1,79 +1,123 @@
-"""How a caller feels, from the words alone."""
+"""How a caller feels, from the words alone: the shipped network and a bank of phrases."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
+from nlu.emotion.intensity import intensity_of
 from nlu.emotion.phrase_bank import EMOTIONS, PhraseBank
+from nlu.emotion.words_model import WordsModel
 from nlu.encoder import SentenceEncoder
 from nlu.types import Emotion, EmotionEstimate, Grant, Intensity, Source
+from nlu.wordpiece import plain
 
 PURPOSE = "emotion_words"
 
-_AFFECT = {
-    Emotion.NEUTRAL: (0.0, 0.0), Emotion.HAPPY: (0.8, 0.3), Emotion.SAD: (-0.7, -0.3),
-    Emotion.ANGRY: (-0.7, 0.6), Emotion.ANXIOUS: (-0.6, 0.6), Emotion.SURPRISED: (0.1, 0.6),
-    Emotion.CONFUSED: (-0.2, 0.2),
-}  # fmt: skip
+_MOST_CHARACTERS = 3_000
+_UNSURE_RECOGNITION = 0.25
+_KNOWN_AT_LEAST = 0.4
+_COMMON = 5_000
+_WORD = re.compile(r"[^\W\d_]+")
+AFFECT: Mapping[Emotion, tuple[float, float]] = MappingProxyType(
+    {
+        Emotion.NEUTRAL: (0.0, 0.0),
+        Emotion.HAPPY: (0.8, 0.3),
+        Emotion.SAD: (-0.7, -0.3),
+        Emotion.ANGRY: (-0.7, 0.6),
+        Emotion.ANXIOUS: (-0.6, 0.5),
+        Emotion.SURPRISED: (0.1, 0.6),
+        Emotion.CONFUSED: (-0.2, 0.2),
+    }
+)
+"""Valence and arousal of each emotion, set by hand after the circumplex (Russell 1980)."""
+
+_STRENGTH = {
+    Intensity.NONE: 1.0,
+    Intensity.LOW: 0.6,
+    Intensity.MEDIUM: 0.9,
+    Intensity.HIGH: 1.2,
+}
 
 
 class TextModel:
     """Estimates a feeling from words; see `load`."""
 
-    def __init__(self, bank: PhraseBank, encoder: SentenceEncoder) -> None:
+    def __init__(self, model: WordsModel, bank: PhraseBank, encoder: SentenceEncoder) -> None:
+        self._model = model
         self._bank = bank
         self._encoder = encoder
+        self._common = frozenset(model.words.vocabulary[:_COMMON])
+        blend = model.blend.astype(float)
+        self._of_model, self._of_bank, self._bias = blend[0], blend[1], blend[2:]
 
     @classmethod
     def load(
         cls, phrase_bank: Mapping[str, tuple[str, ...]], encoder: SentenceEncoder
     ) -> TextModel:
-        """The shipped model with a pack's phrase bank (emotion name -> phrases) added."""
-        return cls(PhraseBank(phrase_bank, encoder), encoder)
+        """The shipped model with a pack's phrase bank (emotion name -> phrases) added.
+
+        Raises `AttuneError` for a name that is no emotion or a missing weights file.
+        """
+        return cls(WordsModel.load(), PhraseBank(phrase_bank, encoder), encoder)
 
     def estimate(self, text: str, grant: Grant, asr_confidence: float = 1.0) -> EmotionEstimate:
         """The feeling in `text`, or an abstention with its reason.
 
-        Raises `ValueError` unless `grant` is for `emotion_words`.
+        `asr_confidence` in [0, 1] is the recogniser's; doubt in the words is doubt in the
+        feeling. Raises `ValueError` unless `grant` is for `emotion_words`.
         """
         if grant.purpose != PURPOSE:
             raise ValueError(f"a grant for {PURPOSE} is needed, this one is for {grant.purpose}")
-        reason = unreadable(text)
+        said = text[:_MOST_CHARACTERS]
+        reason = self._unreadable(said)
+        if reason is None and asr_confidence < _UNSURE_RECOGNITION:
+            reason = "the words are too unsure"
         if reason is not None:
             return EmotionEstimate.abstain(Source.WORDS, reason)
-        scores, _ = self._bank.score(self._encoder.encode([text[:4000]])[0])
-        raised = np.exp((scores - scores.max()) * 6.0)
-        return _estimate(raised / raised.sum(), asr_confidence)
+        return estimate_from(said, self._chances(said, asr_confidence))
+
+    def _chances(self, text: str, asr_confidence: float) -> npt.NDArray[np.float64]:
+        desk = self._model(text).desk.astype(float)
+        scores, _ = self._bank.score(self._encoder.encode([text])[0])
+        logits = self._of_model * desk + self._of_bank * scores + self._bias
+        logits = logits * (0.5 + 0.5 * min(1.0, asr_confidence))
+        raised = np.exp(logits - logits.max())
+        return np.asarray(raised / raised.sum())
+
+    def _unreadable(self, text: str) -> str | None:
+        if not text.strip():
+            return "no words"
+        words = _WORD.findall(plain(text))
+        if not words:
+            return "no words, only digits or signs"
+        letters = sum(len(word) for word in words)
+        latin = sum(len(word) for word in words if word.isascii())
+        if latin < 0.5 * letters:
+            return "another script than the model's"
+        known = sum(self._is_known(word) for word in words)
+        return "too few known words" if known < _KNOWN_AT_LEAST * len(words) else None
+
+    def _is_known(self, word: str) -> bool:
+        return word in self._common or (len(word) > 3 and len(self._model.words(word)) == 1)
 
 
-def unreadable(text: str) -> str | None:
-    """Why nothing can be said about `text`, if so."""
-    letters = sum(letter.isalpha() for letter in text[:4000])
-    if not text.strip():
-        return "no words"
-    if letters == 0:
-        return "no words, only digits or signs"
-    latin = sum(letter.isascii() and letter.isalpha() for letter in text[:4000])
-    return "another script" if latin < 0.5 * letters else None
-
-
-def _estimate(chances: npt.NDArray[np.float64], asr_confidence: float) -> EmotionEstimate:
-    calm = 0.3 * (1.0 - min(1.0, max(0.0, asr_confidence)))
-    flat = np.zeros(len(EMOTIONS))
-    flat[0] = 1.0
-    chances = (1 - calm) * chances + calm * flat
-    affect = np.asarray([_AFFECT[emotion] for emotion in EMOTIONS])
-    valence, arousal = (float(value) for value in chances @ affect)
-    felt = 1.0 - float(chances[0])
-    steps = [(0.75, Intensity.HIGH), (0.6, Intensity.MEDIUM), (0.5, Intensity.LOW)]
-    intensity = next((step for least, step in steps if felt >= least), Intensity.NONE)
-    if chances.argmax() == 0:
-        intensity = Intensity.NONE
+def estimate_from(text: str, chances: npt.NDArray[np.float64]) -> EmotionEstimate:
+    """The estimate made of chances [7] for `text`, which tells how strong the feeling is."""
+    affect = np.asarray([AFFECT[emotion] for emotion in EMOTIONS])
+    top = int(chances.argmax())
+    step = intensity_of(text, EMOTIONS[top], float(chances[top]))
+    valence, arousal = np.clip(chances @ affect * _STRENGTH[step], -1.0, 1.0)
     named = {emotion: float(chance) for emotion, chance in zip(EMOTIONS, chances, strict=True)}
     return EmotionEstimate(
-        MappingProxyType(named), valence, arousal, intensity, float(chances.max()), Source.WORDS
+        MappingProxyType(named),
+        float(valence),
+        float(arousal),
+        step,
+        float(chances[top]),
+        Source.WORDS,
     )

@@ -1,0 +1,99 @@
+"""The shipped text model: a small convolutional network over pieces of words, in plain numpy.
+
+Method: Kim 2014. Filters of several widths over piece vectors, the highest response of each filter
+over the text, one linear layer; see the model card in `docs/models/text.md`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from nlu.errors import AttuneError
+from nlu.wordpiece import WordPiece
+
+Matrix = npt.NDArray[np.float32]
+
+SHIPPED = Path(__file__).parent.parent / "weights" / "text.npz"
+LONGEST = 192
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WordsOutput:
+    """Logits for one text, and the share of its pieces that the model knows."""
+
+    labels: Matrix
+    """Independent logits: the 28 labels, then Ekman's 7, the 4 sentiments, the 7 of service."""
+    desk: Matrix
+    """Logits of the seven service emotions, one of which holds, for speech at a service desk."""
+    known: float
+
+
+class WordsModel:
+    """Pieces of words to logits. The first 192 pieces of a text count."""
+
+    def __init__(self, weights: dict[str, npt.NDArray[np.generic]]) -> None:
+        self.words = WordPiece(bytes(weights["vocabulary"]).decode("utf-8").split("\n"))
+        self._vectors = weights["vectors"]
+        self._scales = weights["scales"].astype(np.float32)
+        self._filters = [
+            _dequantised(weights, f"filters{at}") for at in range(int(weights["widths"].size))
+        ]
+        self._widths = [int(width) for width in weights["widths"].tolist()]
+        self._biases = [weights[f"bias{at}"].astype(np.float32) for at in range(len(self._widths))]
+        self._linear = _dequantised(weights, "linear")
+        self._linear_bias = weights["linear_bias"].astype(np.float32)
+        self.thresholds = weights["thresholds"].astype(np.float32)
+        self.temperatures = weights["temperatures"].astype(np.float32)
+        self.blend = weights["blend"].astype(np.float32)
+        self._outputs = len(self._linear_bias) - 7
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> WordsModel:
+        """The shipped model, or the one at `path` (an `.npz` of `attune train text`).
+
+        Raises `AttuneError` if the file is missing or holds no such model.
+        """
+        return _load(path or SHIPPED)
+
+    def __call__(self, text: str) -> WordsOutput:
+        """The logits of `text`; zeros when it has no piece at all."""
+        pieces = self.words(text, LONGEST)
+        if not pieces:
+            return WordsOutput(np.zeros(self._outputs, np.float32), np.zeros(7, np.float32), 0.0)
+        known = 1.0 - pieces.count(self.words.unknown) / len(pieces)
+        logits = self._logits(np.asarray(pieces))
+        return WordsOutput(logits[: self._outputs], logits[self._outputs :], known)
+
+    def _logits(self, pieces: npt.NDArray[np.intp]) -> Matrix:
+        embedded = self._vectors[pieces].astype(np.float32) * self._scales[pieces, None]
+        features = []
+        for width, filters, bias in zip(self._widths, self._filters, self._biases, strict=True):
+            padded = np.pad(embedded, ((width - 1, width - 1), (0, 0)))
+            count = len(padded) - width + 1
+            windows = np.concatenate([padded[at : at + count] for at in range(width)], axis=1)
+            features.append(np.maximum((windows @ filters).max(0) + bias, 0.0))
+        return np.asarray(np.concatenate(features) @ self._linear + self._linear_bias, np.float32)
+
+
+def _dequantised(weights: dict[str, npt.NDArray[np.generic]], name: str) -> Matrix:
+    return weights[name].astype(np.float32) * weights[f"{name}_scale"].astype(np.float32)
+
+
+@lru_cache(maxsize=4)
+def _load(path: Path) -> WordsModel:
+    try:
+        with np.load(path) as file:
+            return WordsModel({name: file[name] for name in file.files})
+    except FileNotFoundError:
+        raise AttuneError(
+            f"{path}: the text model is not there; train one with `attune train text`."
+        ) from None
+    except (ValueError, KeyError, OSError) as error:
+        raise AttuneError(
+            f"{path}: not a text model ({error}); train one with `attune train text`."
+        ) from None

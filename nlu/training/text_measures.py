@@ -1,0 +1,243 @@
+"""Thresholds, temperature and blend of the text model, and what it reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from nlu.emotion.labels import EKMAN, GOEMOTIONS, SENTIMENT, heads
+from nlu.emotion.phrase_bank import EMOTIONS, PhraseBank
+from nlu.emotion.words_model import WordsModel
+from nlu.encoder import Encoder
+from nlu.training import service
+from nlu.training import texts as corpora
+
+Matrix = npt.NDArray[np.float64]
+
+SETS = {
+    "28 labels": slice(0, 28),
+    "Ekman": slice(28, 28 + len(EKMAN)),
+    "4 groups": slice(28 + len(EKMAN), 28 + len(EKMAN) + len(SENTIMENT)),
+    "7 service": slice(28 + len(EKMAN) + len(SENTIMENT), len(heads())),
+}
+CONDITIONS = ("as written", "speech-like", "15 % word errors")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Split:
+    """A split of GoEmotions under the three conditions."""
+
+    texts: dict[str, list[str]]
+    targets: npt.NDArray[np.bool_]
+    emotion: npt.NDArray[np.int64]
+    """The one service emotion, -1 where the labels name several."""
+
+
+def split(data: Path, name: str, seed: int) -> Split:
+    """A split of GoEmotions as written, speech-like and with 15 % word errors."""
+    rows = corpora.goemotions(data, name)
+    train_texts = [row.text for row in corpora.goemotions(data, "train")]
+    errors = corpora.WordErrors(train_texts, seed + 100)
+    written = [row.text for row in rows]
+    targets = np.zeros((len(rows), len(heads())), bool)
+    for target, row in zip(targets, rows, strict=True):
+        named = {GOEMOTIONS[label] for label in row.labels}
+        target[:] = [bool(named.intersection(head)) for head in heads()]
+    last = targets[:, SETS["7 service"]]
+    emotion = np.where(last.sum(1) == 1, last.argmax(1), -1)
+    return Split(
+        {
+            CONDITIONS[0]: written,
+            CONDITIONS[1]: [corpora.speech_like(text) for text in written],
+            CONDITIONS[2]: errors.all(written, 0.15),
+        },
+        targets,
+        emotion,
+    )
+
+
+def finish(
+    weights: dict[str, npt.NDArray[np.generic]], data: Path, seed: int
+) -> tuple[dict[str, npt.NDArray[np.generic]], dict[str, Any]]:
+    """What is fitted on dev (thresholds, temperatures, blend), and the metrics on test."""
+    unfitted = {
+        "thresholds": np.zeros(len(heads()), np.float32),
+        "temperatures": np.ones(1, np.float32),
+        "blend": np.ones(9, np.float32),
+    }
+    model = WordsModel({**weights, **unfitted})
+    dev = split(data, "dev", seed)
+    logits = {name: label_logits(model, texts) for name, texts in dev.texts.items()}
+    everything = np.vstack(list(logits.values()))
+    wanted = np.vstack([dev.targets] * len(logits))
+    temperature = _label_temperature(everything, wanted)
+    thresholds = np.asarray(
+        [best_threshold(everything[:, at], wanted[:, at]) for at in range(wanted.shape[1])]
+    )
+    encoder = Encoder.load()
+    blend = _fit_blend(model, encoder, data, dev, seed)
+    fitted: dict[str, npt.NDArray[np.generic]] = {
+        "thresholds": thresholds.astype(np.float32),
+        "temperatures": np.asarray([temperature], np.float32),
+        "blend": blend.astype(np.float32),
+    }
+    return fitted, measure(WordsModel({**weights, **fitted}), encoder, data, seed)
+
+
+def label_logits(model: WordsModel, texts: Sequence[str]) -> Matrix:
+    """Logits of every head: [texts, heads]; groups are joined with what their labels say."""
+    return np.stack([joined(model(text).labels.astype(float)) for text in texts])
+
+
+def joined(labels: Matrix) -> Matrix:
+    """Logits of groups: the mean of their own output and of the chance that any label holds."""
+    chances = 1 / (1 + np.exp(-labels[:28]))
+    result = labels.copy()
+    number = {name: at for at, name in enumerate(GOEMOTIONS)}
+    for at, head in enumerate(heads()):
+        if len(head) > 1:
+            none = np.prod([1 - chances[number[name]] for name in head])
+            either = np.clip(1 - none, 1e-6, 1 - 1e-6)
+            result[at] = (labels[at] + np.log(either / (1 - either))) / 2
+    return result
+
+
+def measure(model: WordsModel, encoder: Encoder, data: Path, seed: int) -> dict[str, Any]:
+    """Macro-F1 on the test split under each condition, calibration, and the service sentences."""
+    test = split(data, "test", seed)
+    found: dict[str, Any] = {"n": len(test.targets), "macro_f1": {}}
+    for condition, texts in test.texts.items():
+        logits = label_logits(model, texts)
+        said = logits >= model.thresholds
+        found["macro_f1"][condition] = {
+            name: round(macro_f1(said[:, part], test.targets[:, part]), 4)
+            for name, part in SETS.items()
+        }
+        if condition == CONDITIONS[2]:
+            chances = 1 / (1 + np.exp(-logits[:, :28] / float(model.temperatures[0])))
+            found["ece_28_labels_word_errors"] = round(label_ece(chances, test.targets[:, :28]), 4)
+    bank = PhraseBank({}, encoder)
+    sure = test.emotion >= 0
+    texts = [text for text, keep in zip(test.texts[CONDITIONS[2]], sure, strict=True) if keep]
+    goal = test.emotion[sure]
+    chances = blended(model, bank, encoder, texts, model.blend.astype(float))
+    found["seven_emotions_word_errors"] = {
+        "accuracy": round(float((chances.argmax(1) == goal).mean()), 4),
+        "ece": round(ece(chances, goal), 4),
+        "n": len(goal),
+    }
+    return found
+
+
+def evidence(
+    model: WordsModel, bank: PhraseBank, encoder: Encoder, texts: Sequence[str]
+) -> tuple[Matrix, Matrix]:
+    """Desk logits and phrase bank scores: both [texts, 7]."""
+    desk = np.stack([model(text).desk.astype(float) for text in texts])
+    scores = np.stack([bank.score(vector)[0] for vector in encoder.encode(texts)])
+    return desk, scores
+
+
+def blended(
+    model: WordsModel, bank: PhraseBank, encoder: Encoder, texts: Sequence[str], blend: Matrix
+) -> Matrix:
+    """Chances of the seven emotions: [texts, 7]."""
+    desk, scores = evidence(model, bank, encoder, texts)
+    return _softmax(blend[0] * desk + blend[1] * scores + blend[2:])
+
+
+def _fit_blend(model: WordsModel, encoder: Encoder, data: Path, dev: Split, seed: int) -> Matrix:
+    """Weights of network and bank and a bias an emotion, on held-out service sentences and on
+    GoEmotions dev with word errors, both weighing the same."""
+    rows = service.sentences(seed, held_out=True, each=150)
+    rows += service.plain_requests(data, "test", seed, 300)
+    errors = corpora.WordErrors([text for text, _ in rows] * 3, seed + 200)
+    rows += [(errors(text, 0.15), number) for text, number in rows]
+    sure = np.flatnonzero(dev.emotion >= 0)[::2]
+    reddit = [dev.texts[CONDITIONS[2]][at] for at in sure]
+    texts = [text for text, _ in rows] + reddit
+    goal = np.concatenate(([number for _, number in rows], dev.emotion[sure])).astype(int)
+    weight = np.concatenate(
+        (np.full(len(rows), 0.5 / len(rows)), np.full(len(sure), 0.5 / len(sure)))
+    )
+    desk, scores = evidence(model, PhraseBank({}, encoder), encoder, texts)
+    return fit_weights(desk, scores, goal, weight)
+
+
+def fit_weights(desk: Matrix, scores: Matrix, goal: npt.NDArray[np.intp], weight: Matrix) -> Matrix:
+    """Weights that make the blend's chances most likely: [network, bank, 7 biases]."""
+    from scipy.optimize import minimize
+
+    hit = np.arange(len(goal)), goal
+
+    def loss(found: Matrix) -> tuple[float, Matrix]:
+        chances = _softmax(found[0] * desk + found[1] * scores + found[2:])
+        value = -(weight * np.log(chances[hit] + 1e-12)).sum() + 1e-3 * (found[2:] ** 2).sum()
+        chances[hit] -= 1
+        slope = weight[:, None] * chances
+        gradient = np.concatenate(
+            ([(slope * desk).sum(), (slope * scores).sum()], slope.sum(0) + 2e-3 * found[2:])
+        )
+        return float(value), gradient
+
+    start = np.concatenate(([1.0, 1.0], np.zeros(len(EMOTIONS))))
+    bounds = [(0.05, 3.0), (0.0, 8.0)] + [(-1.5, 1.5)] * len(EMOTIONS)
+    return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x)
+
+
+def best_threshold(logits: Matrix, wanted: npt.NDArray[np.bool_]) -> float:
+    """The logit at which F1 is highest."""
+    order = np.argsort(-logits, kind="stable")
+    hits = np.cumsum(wanted[order])
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + max(1, wanted.sum()))
+    smooth = np.convolve(f1, np.ones(5) / 5, mode="same")
+    at = int(np.argmax(smooth[: max(1, len(order) - 2)]))
+    after = min(at + 1, len(order) - 1)
+    return float((logits[order[at]] + logits[order[after]]) / 2)
+
+
+def macro_f1(said: npt.NDArray[np.bool_], wanted: npt.NDArray[np.bool_]) -> float:
+    """Mean over labels of F1."""
+    hits = (said & wanted).sum(0)
+    return float(np.mean(2 * hits / np.maximum(1, said.sum(0) + wanted.sum(0))))
+
+
+def ece(chances: Matrix, goal: npt.NDArray[np.intp], bins: int = 15) -> float:
+    """Expected calibration error of the top label (Naeini et al. 2015), equal-width bins."""
+    sure = chances.max(1)
+    right = chances.argmax(1) == goal
+    return _gap(sure, right, bins)
+
+
+def label_ece(chances: Matrix, wanted: npt.NDArray[np.bool_], bins: int = 15) -> float:
+    """Expected calibration error of the most probable label being among the text's labels."""
+    top = chances.argmax(1)
+    rows = np.arange(len(top))
+    return _gap(chances[rows, top], wanted[rows, top], bins)
+
+
+def _gap(sure: Matrix, right: npt.NDArray[np.bool_], bins: int) -> float:
+    at = np.minimum((sure * bins).astype(int), bins - 1)
+    gaps = [
+        (at == one).mean() * abs(sure[at == one].mean() - right[at == one].mean())
+        for one in np.unique(at)
+    ]
+    return float(sum(gaps))
+
+
+def _label_temperature(logits: Matrix, wanted: npt.NDArray[np.bool_]) -> float:
+    grid = np.linspace(0.5, 3.0, 51)
+    part = logits[:, :28]
+    return float(
+        min(grid, key=lambda one: label_ece(1 / (1 + np.exp(-part / one)), wanted[:, :28]))
+    )
+
+
+def _softmax(logits: Matrix) -> Matrix:
+    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))

@@ -1,0 +1,161 @@
+"""The small network that ships as the text model, in torch, and how it is trained."""
+
+from __future__ import annotations
+
+import logging
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_log = logging.getLogger(__name__)
+
+Matrix = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class StudentSettings:
+    """What the shipped text model was trained with."""
+
+    dimensions: int = 128
+    widths: tuple[int, ...] = (1, 2, 3, 4)
+    filters: int = 192
+    dropout: float = 0.5
+    epochs: int = 8
+    batch: int = 128
+    learning_rate: float = 1.5e-3
+    longest: int = 48
+    averaging: float = 0.998
+    teacher_weight: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """Texts as pieces, each in several versions, with targets.
+
+    `versions[k][i]` holds the pieces of text i in its k-th version; `targets` [n, labels] in
+    [0, 1] with NaN where a label is unknown; `desk` [n] the service emotion or -1;
+    `teacher` [n, labels] chances said by the teacher, NaN where it was not asked.
+    """
+
+    versions: Sequence[Sequence[Sequence[int]]]
+    targets: Matrix
+    desk: npt.NDArray[np.int64]
+    desk_weight: Matrix
+    teacher: Matrix
+
+
+class Student:
+    """Piece vectors, filters of several widths, highest response, linear layer."""
+
+    def __init__(
+        self, start: Matrix, outputs: int, prior: Matrix, settings: StudentSettings
+    ) -> None:
+        import torch
+
+        self.settings = settings
+        self.vectors = torch.nn.Embedding.from_pretrained(
+            torch.from_numpy(np.vstack((start, np.zeros((1, start.shape[1]), np.float32)))),
+            freeze=False,
+            padding_idx=len(start),
+        )
+        self.filters = torch.nn.ModuleList(
+            torch.nn.Conv1d(start.shape[1], settings.filters, width, padding=width - 1)
+            for width in settings.widths
+        )
+        self.linear = torch.nn.Linear(settings.filters * len(settings.widths), outputs)
+        torch.nn.init.normal_(self.linear.weight, std=0.02)
+        self.linear.bias.data = torch.from_numpy(prior.copy())
+        self.all = torch.nn.ModuleList([self.vectors, self.filters, self.linear])
+
+    def __call__(self, pieces: Any, *, training: bool = False) -> Any:
+        """Padded piece numbers [batch, length] to logits [batch, outputs]."""
+        import torch
+
+        embedded = self.vectors(pieces)
+        if training:
+            embedded = torch.nn.functional.dropout1d(embedded, 0.08)
+            embedded = torch.nn.functional.dropout(embedded, 0.2)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=training):
+            turned = embedded.transpose(1, 2)
+            highest = [one(turned).amax(2) for one in self.filters]
+        features = torch.nn.functional.relu(torch.cat(highest, 1).float())
+        if training:
+            features = torch.nn.functional.dropout(features, self.settings.dropout)
+        return self.linear(features)
+
+    def padded(self, chosen: Sequence[Sequence[int]]) -> Any:
+        """Piece numbers as one block, filled up with the number of no piece."""
+        import torch
+
+        width = max(4, *(len(pieces) for pieces in chosen))
+        block = np.full((len(chosen), width), self.vectors.padding_idx, np.int64)
+        for row, pieces in zip(block, chosen, strict=True):
+            row[: len(pieces)] = pieces
+        return torch.from_numpy(block)
+
+
+def fit(student: Student, examples: Examples, chances: Sequence[float], seed: int) -> None:
+    """Train in place; the weights left behind are the running average of the last epochs.
+
+    `chances` says how often each version of a text is shown.
+    """
+    import torch
+
+    settings = student.settings
+    chance = random.Random(seed)
+    parameters = list(student.all.parameters())
+    average = [parameter.detach().clone() for parameter in parameters]
+    optimiser = torch.optim.Adam(parameters, lr=settings.learning_rate)
+    count = len(examples.desk)
+    steps = settings.epochs * math.ceil(count / settings.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, settings.learning_rate, total_steps=steps, pct_start=0.15
+    )
+    lengths = [len(pieces) for pieces in examples.versions[0]]
+    step = 0
+    for epoch in range(settings.epochs):
+        order = sorted(range(count), key=lambda at: lengths[at] + chance.gauss(0, 3))
+        batches = [order[at : at + settings.batch] for at in range(0, count, settings.batch)]
+        chance.shuffle(batches)
+        total = 0.0
+        for batch in batches:
+            shown = chance.choices(examples.versions, chances, k=len(batch))
+            pieces = [version[at] for version, at in zip(shown, batch, strict=True)]
+            logits = student(student.padded(pieces), training=True)
+            loss = _loss(logits, examples, batch, settings.teacher_weight)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            step += 1
+            keep = min(settings.averaging, step / (step + 10))
+            with torch.no_grad():
+                torch._foreach_lerp_(average, parameters, 1 - keep)
+            total += float(loss.detach())
+        _log.info("text: epoch %d, loss %.4f", epoch + 1, total / len(batches))
+    with torch.no_grad():
+        for parameter, mean in zip(parameters, average, strict=True):
+            parameter.copy_(mean)
+
+
+def _loss(logits: Any, examples: Examples, batch: Sequence[int], teacher_weight: float) -> Any:
+    import torch
+    from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+    goal = torch.from_numpy(examples.targets[batch])
+    taught = torch.from_numpy(examples.teacher[batch])
+    mixed = torch.where(taught.isnan(), goal, (1 - teacher_weight) * goal + teacher_weight * taught)
+    known = ~mixed.isnan()
+    labels = binary_cross_entropy_with_logits(
+        logits[:, : goal.shape[1]], mixed.nan_to_num(), reduction="none"
+    )
+    desk = torch.from_numpy(examples.desk[batch])
+    weight = torch.from_numpy(examples.desk_weight[batch])
+    each = cross_entropy(logits[:, goal.shape[1] :], desk.clamp(min=0), reduction="none")
+    # The sum over labels keeps rare labels from drowning; its scale is that of one label's loss.
+    return (labels * known).sum() / len(batch) / 4 + (each * weight * (desk >= 0)).mean()
