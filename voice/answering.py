@@ -43,6 +43,7 @@ class CallerTurn:
     paused_ms: int = 0
     speculated_in_s: float = 0.0
     verdict: StopSilence = StopSilence(UNKNOWN_MS, "no pause")
+    transcript: Transcript = field(default_factory=lambda: Transcript(""))
     told: int = 0
 
 

@@ -253,6 +253,7 @@ class VoiceLoop:
             raise StageFailure("recognition", "no result in time") from None
         except Exception as error:
             raise StageFailure("recognition", f"{type(error).__name__}: {error}") from error
+        turn.transcript = transcript
         if generation == self._generation:
             self._set_stop(turn, transcript.text, speech_end_ms)
         now = self._started_at + timedelta(milliseconds=speech_end_ms)
@@ -299,6 +300,7 @@ class VoiceLoop:
             if committed.handoff or committed.ends_call:
                 self._ending = "handoff" if committed.handoff else "closed"
         except StageFailure as failure:
+            answer.transcript = turn.transcript
             await self._answerer.fall_back(answer, failure, self._alive(answer))
         finally:
             await self._now_or_later(turn.ear.close())

@@ -143,9 +143,9 @@ class SoundsFinished:
     and 0.90 on CLINC150 sentences.
     """
 
-    FASTEST_MS = 380
+    FASTEST_MS = 470
     SLOWEST_MS = 1_250
-    SURE = 0.74
+    SURE = 0.70
     UNSURE = 0.5
     BIAS = -1.24
     WORDS_WEIGHT = 0.68
