@@ -22,7 +22,7 @@ from nlu.spoken.money import find_money
 from nlu.spoken.names import find_names
 from nlu.spoken.phones import as_phone, is_card
 from nlu.spoken.times import find_times
-from nlu.spoken.tokens import Found, Token, tokenize
+from nlu.spoken.tokens import Found, Taken, Token, tokenize
 from nlu.types import Entity, EntityType
 
 MAX_SYMBOLS = 40
@@ -72,7 +72,7 @@ def find_entities(
         return ()
     tokens = tokenize(text)
     order: Order = "MDY" if locale.endswith("US") else "DMY"
-    taken: list[Found] = []
+    taken = Taken(len(text))
     for found in (
         find_emails(text, tokens),
         find_dates(text, tokens, now, order),
@@ -81,10 +81,10 @@ def find_entities(
         find_addresses(text, tokens, "address" in expects),
         find_names(tokens, "name" in expects),
     ):
-        taken += [value for value in found if not any(value.overlaps(other) for other in taken)]
-    taken += _numbers(text, tokens, taken, expects, locale)
-    taken.sort(key=lambda value: value.start)
-    entities = _corrected(text, [_entity(text, value) for value in taken])
+        taken.add(found)
+    taken.add(_numbers(text, tokens, taken, expects, locale))
+    values = sorted(taken.values, key=lambda value: value.start)
+    entities = _corrected(text, [_entity(text, value) for value in values])
     answer = find_answer(text, tokens, "yes_no" in expects)
     if answer is not None and not any(_inside(answer, entity) for entity in entities):
         entities.append(_entity(text, answer))
@@ -102,13 +102,12 @@ def _inside(answer: Found, entity: Entity) -> bool:
 
 
 def _numbers(
-    text: str, tokens: list[Token], taken: list[Found], expects: frozenset[str], locale: str
+    text: str, tokens: list[Token], taken: Taken, expects: frozenset[str], locale: str
 ) -> list[Found]:
     numbers: list[Found] = []
     asked = bool(expects & _NUMBERS)
     for code in find_codes(tokens, lenient=asked):
-        whole = Found("digits", code.value, code.start, code.end)
-        if any(whole.overlaps(other) for other in taken):
+        if not taken.is_free(code.start, code.end):
             continue
         if not asked and word_at(tokens, code.after) in _UNITS_AFTER and code.digits < 5:
             continue

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 from nlu.spoken.cardinals import TENS, UNITS, below_hundred, cardinal, ordinal, word_at
-from nlu.spoken.tokens import Found, Token, touching
+from nlu.spoken.tokens import Found, Taken, Token, touching
 
 Order = Literal["MDY", "DMY"]
 
@@ -80,6 +80,8 @@ def find_dates(text: str, tokens: list[Token], now: datetime, order: Order) -> l
             found.append(Found("date", value.isoformat(), match.start(), match.end()))
         if len(found) >= MAX_DATES:
             return found
+    taken = Taken(len(text))
+    taken.block(found)
     past = False
     place = 0
     while place < len(tokens) and len(found) < MAX_DATES:
@@ -89,11 +91,9 @@ def find_dates(text: str, tokens: list[Token], now: datetime, order: Order) -> l
             place += 1
             continue
         value, after, confidence = read
-        date_ = Found(
-            "date", value.isoformat(), tokens[place].start, tokens[after - 1].end, confidence
-        )
-        if not any(date_.overlaps(other) for other in found):
-            found.append(date_)
+        start, end = tokens[place].start, tokens[after - 1].end
+        if taken.is_free(start, end):
+            found.append(Found("date", value.isoformat(), start, end, confidence))
         place = after
     return found
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from nlu.spoken.cardinals import word_at
 from nlu.spoken.codes import find_codes
-from nlu.spoken.tokens import FILLERS, Found, Token
+from nlu.spoken.tokens import FILLERS, Found, Taken, Token
 
 _WRITTEN = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,250}\.[A-Za-z]{2,24}"
@@ -43,15 +43,14 @@ _MAX_PARTS = 40
 
 def find_emails(text: str, tokens: list[Token]) -> list[Found]:
     """Every e-mail address with its value in lower case."""
-    written = [
+    taken = Taken(len(text))
+    taken.add(
         Found("email", match[0].lower(), match.start(), match.end())
         for match in _WRITTEN.finditer(text)
-    ]
-    said = [found for place, token in enumerate(tokens) if token.word in ("at", "@")
-            if (found := _around(tokens, place)) is not None]  # fmt: skip
-    return written + [
-        found for found in said if not any(found.overlaps(other) for other in written)
-    ]
+    )
+    places = (place for place, token in enumerate(tokens) if token.word in ("at", "@"))
+    taken.add(found for place in places if (found := _around(tokens, place)) is not None)
+    return taken.values
 
 
 def _around(tokens: list[Token], place: int) -> Found | None:

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal, InvalidOperation
 
 from nlu.spoken.cardinals import below_hundred, decimal, word_at
-from nlu.spoken.tokens import Found, Token
+from nlu.spoken.tokens import Found, Taken, Token
 
 _SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "₩": "KRW", "₺": "TRY"}
 _CODES = "USD|EUR|GBP|JPY|INR|CHF|CAD|AUD|NZD|PLN|SEK|NOK|DKK|CZK|MXN|BRL|ZAR|TRY|CNY"
@@ -51,7 +51,8 @@ def find_money(text: str, tokens: list[Token], currency: str, asked: bool = Fals
 
     `currency` is taken where none is said; `asked` lets a bare "forty nine ninety nine" be a sum.
     """
-    found = _written(text)
+    taken = Taken(len(text))
+    taken.add(_written(text))
     place = 0
     while place < len(tokens):
         read = _said(tokens, place, currency) or _bare(tokens, place, currency, asked)
@@ -59,9 +60,8 @@ def find_money(text: str, tokens: list[Token], currency: str, asked: bool = Fals
             place += 1
             continue
         sum_, place = read
-        if not any(sum_.overlaps(other) for other in found):
-            found.append(sum_)
-    return found
+        taken.add([sum_])
+    return taken.values
 
 
 def _written(text: str) -> list[Found]:
@@ -76,9 +76,7 @@ def _written(text: str) -> list[Found]:
             mark = groups["mark"]
             code = _DIALECTS.get(groups.get("dialect") or "") if mark == "$" else None
             code = code or ("PLN" if mark == "zł" else _SYMBOLS.get(mark, mark))
-            sum_ = Found("money", _value(amount, code), match.start(), match.end())
-            if not any(sum_.overlaps(other) for other in found):
-                found.append(sum_)
+            found.append(Found("money", _value(amount, code), match.start(), match.end()))
     return found
 
 
@@ -199,10 +197,10 @@ def _bare(tokens: list[Token], place: int, currency: str, asked: bool) -> tuple[
 
 
 def _price_before(tokens: list[Token], place: int) -> bool:
-    place -= 1
-    while place >= 0 and tokens[place].word in _PASSED_OVER:
-        place -= 1
-    return place >= 0 and tokens[place].word in _PRICE_BEFORE
+    for at in range(place - 1, max(-1, place - 8), -1):
+        if tokens[at].word not in _PASSED_OVER:
+            return tokens[at].word in _PRICE_BEFORE
+    return False
 
 
 def _found(

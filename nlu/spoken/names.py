@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 
 from nlu.spoken.cardinals import word_at
 from nlu.spoken.codes import Code, find_codes
-from nlu.spoken.tokens import Found, Token
+from nlu.spoken.tokens import Found, Taken, Token
 
 _OPENINGS: tuple[tuple[str, ...], ...] = (
     ("my", "name", "is"),
@@ -38,12 +38,10 @@ def find_names(tokens: list[Token], asked: bool = False) -> list[Found]:
 
     `asked` takes letters spelled alone, or a short answer, for a name.
     """
-    found = [*_spelled(tokens, asked), *_given(tokens, asked)]
-    kept: list[Found] = []
-    for name in found:
-        if not any(name.overlaps(other) for other in kept):
-            kept.append(name)
-    return kept
+    taken = Taken(tokens[-1].end if tokens else 0)
+    taken.add(_spelled(tokens, asked))
+    taken.add(_given(tokens, asked))
+    return taken.values
 
 
 def _spelled(tokens: list[Token], asked: bool) -> list[Found]:
@@ -96,7 +94,7 @@ def _given(tokens: list[Token], asked: bool) -> list[Found]:
             if words[place] != opening[0] or tuple(words[place : place + len(opening)]) != opening:
                 continue
             name = _words_of_name(tokens, place + len(opening), opening in _WEAK)
-            if name is not None and not (found and found[-1].overlaps(name)):
+            if name is not None:
                 found.append(name)
     if asked and not found and 1 <= len(tokens) <= 4:
         name = _words_of_name(tokens, 0, weak=False)

@@ -41,10 +41,6 @@ class Found:
     end: int
     confidence: float = 1.0
 
-    def overlaps(self, other: Found) -> bool:
-        """Whether both share a character."""
-        return self.start < other.end and other.start < self.end
-
 
 def tokenize(text: str) -> list[Token]:
     """All tokens in order; white space separates and vanishes."""
@@ -59,17 +55,25 @@ def touching(left: Token, right: Token) -> bool:
     return left.end == right.start
 
 
-def without(tokens: list[Token], taken: Iterable[Found]) -> list[list[Token]]:
-    """The stretches of tokens that no value in `taken` covers, each a list of neighbours."""
-    covered = sorted(taken, key=lambda found: found.start)
-    stretches: list[list[Token]] = [[]]
-    place = 0
-    for token in tokens:
-        while place < len(covered) and covered[place].end <= token.start:
-            place += 1
-        if place < len(covered) and covered[place].start < token.end:
-            if stretches[-1]:
-                stretches.append([])
-            continue
-        stretches[-1].append(token)
-    return [stretch for stretch in stretches if stretch]
+class Taken:
+    """Which characters of a text belong to a value already; asking and adding cost no search."""
+
+    def __init__(self, length: int) -> None:
+        self._marks = bytearray(length)
+        self.values: list[Found] = []
+
+    def is_free(self, start: int, end: int) -> bool:
+        """Whether no value covers any character from `start` to `end`."""
+        return self._marks.find(1, start, end) < 0
+
+    def add(self, values: Iterable[Found]) -> None:
+        """Take every value that overlaps none taken before."""
+        for value in values:
+            if self.is_free(value.start, value.end):
+                self._marks[value.start : value.end] = b"\x01" * (value.end - value.start)
+                self.values.append(value)
+
+    def block(self, values: Iterable[Found]) -> None:
+        """Mark the places of `values` as taken without keeping them."""
+        for value in values:
+            self._marks[value.start : value.end] = b"\x01" * (value.end - value.start)
