@@ -13,7 +13,7 @@ from functools import partial
 from dialogue.types import Decision, Reply
 from nlu.types import EmotionEstimate, Transcript, Understanding
 from voice.ears import StageClock, TurnEar
-from voice.mouth import Mouth, RenderedClause, Utterance, plain, render
+from voice.mouth import Mouth, RenderedClause, SpeechFailure, Utterance, plain, render
 from voice.speculation import Prepared, Speculator, StageFailure, staged
 from voice.turns.endpointing import UNKNOWN_MS, StopSilence
 from voice.types import CallEvent, Channel, ClauseQueued, Synthesizer, TurnDecided
@@ -130,8 +130,8 @@ class Answerer:
                 waited_ms=declared_ms - answer.end_ms,
                 prepared=prepared.first,
             )
-        except TimeoutError:
-            raise StageFailure("speech", "no sound in time") from None
+        except SpeechFailure as failure:
+            raise StageFailure("speech", str(failure)) from failure
         return committed
 
     async def fall_back(

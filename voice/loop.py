@@ -12,14 +12,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from datetime import datetime, timedelta
 from typing import Any
 
 from dialogue.types import HandoffBrief, Reply
+from nlu.errors import AttuneError
 from voice.answering import Answer, Answerer, CallerTurn
 from voice.ears import StageClock, TurnEar
-from voice.mouth import Mouth, Utterance, heard_clauses, unheard
+from voice.mouth import Mouth, SpeechFailure, Utterance, heard_clauses, unheard
 from voice.records import record_turn
 from voice.speculation import Deadlines, Mind, Prepared, Speculator, StageFailure, Talk
 from voice.turns.endpointing import (
@@ -139,14 +140,23 @@ class VoiceLoop:
         return reason
 
     async def _open(self) -> None:
-        """Render the fallbacks and say the opening."""
-        await self._answerer.prepare_fallbacks(
-            self._synthesizer, self._executor, 8 * self._deadlines.speech_s
-        )
+        """Render the fallbacks and say the opening.
+
+        Raises `AttuneError` when there is no voice at all: a call without one helps nobody.
+        """
+        try:
+            await self._answerer.prepare_fallbacks(
+                self._synthesizer, self._executor, 8 * self._deadlines.speech_s
+            )
+        except StageFailure as failure:
+            raise AttuneError(
+                f"{self._synthesizer.name} cannot speak ({failure.reason}); run 'attune doctor'."
+            ) from failure
         opening = Answer(0, 0, 0, StageClock(), decision=self._talk.opening())
         self._opening = self._answer = opening
         if opening.decision is not None:
-            await self._answerer.say(opening, opening.decision.reply, self._alive(opening))
+            with suppress(SpeechFailure):
+                await self._answerer.say(opening, opening.decision.reply, self._alive(opening))
 
     async def _last_words(self) -> None:
         """The line went dead in the middle of a turn: what was said still counts."""

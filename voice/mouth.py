@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
@@ -21,6 +22,13 @@ from voice.types import (
     SpeechChunk,
     Synthesizer,
 )
+
+
+log = logging.getLogger(__name__)
+
+
+class SpeechFailure(Exception):
+    """A reply could not be spoken at all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +98,7 @@ class Mouth:
 
         `waited_ms` is the silence that the caller has already heard: the pause before the first
         clause is shortened by it. `prepared` is used for a clause that equals its own.
-        Raises `TimeoutError` when the synthesiser stalls before the first sound.
+        Raises `SpeechFailure` when the synthesiser stalls or breaks before the first sound.
         """
         utterance = Utterance(offset_ms=self._queued_ms)
         for clause in reply.clauses:
@@ -132,9 +140,10 @@ class Mouth:
                 if utterance.first_ms is None:
                     utterance.first_ms = at_ms
                     utterance.first_sound_at_s = time.perf_counter()
-        except TimeoutError:
+        except Exception as error:
             if utterance.first_ms is None:
-                raise
+                raise SpeechFailure(str(error) or "no sound in time") from error
+            log.warning("the rest of a clause could not be spoken: %s", error)
         if start_ms is None:
             return True
         utterance.clauses.append(
