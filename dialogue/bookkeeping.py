@@ -25,6 +25,8 @@ from nlu.types import OTHER_INTENT, Grant
 
 _log = logging.getLogger(__name__)
 
+_MOST_WAITING = 100
+
 _SPOKEN_WITHDRAWAL = "spoken"
 
 
@@ -53,12 +55,30 @@ class Books:
         if self._store is None:
             return
         self._waiting.append((turn, grants))
+        refused = []
+        for waiting in self._waiting:
+            try:
+                self._store.record_turn(*waiting)
+            except AttuneError as error:
+                refused.append(waiting)
+                late = waiting[0]
+                _log.warning(
+                    "turn %d of %s waits to be written: %s", late.turn, late.call_id, error
+                )
+        self._waiting = refused[-_MOST_WAITING:]
+
+    def forget(self, call_id: str, at: datetime) -> None:
+        """Erase what this call left behind, and let it leave nothing more. Never raises: what
+        could not be erased is tried again with the next turn."""
+        from dialogue.customers.rights import forget_call
+        from dialogue.customers.store import CustomerStore
+
+        if not isinstance(self._store, CustomerStore):
+            return
         try:
-            while self._waiting:
-                self._store.record_turn(*self._waiting[0])
-                self._waiting.pop(0)
+            forget_call(self._store, call_id, at)
         except AttuneError as error:
-            _log.warning("turn %d of %s waits to be written: %s", turn.turn, turn.call_id, error)
+            _log.warning("call %s waits to be forgotten: %s", call_id, error)
 
 
 def writes(

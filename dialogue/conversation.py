@@ -186,6 +186,8 @@ class Conversation:
         if self._books.open:
             book = writes(done, self._state, results, self.context, self.call_id, self.channel)
             self._books.write(book, done.turn.grants)
+            if done.after.forget:
+                self._books.forget(self.call_id, done.turn.now)
         self._state = done.after
         self._now = draft.turn.now
         self._drafts = ()

@@ -255,6 +255,7 @@ class Drafter:
             smoothed=None if step.resolved else turn.estimate,
             expects=decision.expects,
             handed_over=state.handed_over or decision.handoff is not None,
+            forget=state.forget or "forget_call" in heard.signals,
         )
 
     def _is_once(self, move: str) -> bool:

@@ -93,10 +93,16 @@ def _moves(turn: Turn) -> tuple[str, ...]:
     if step.declined and not step.parts:
         moves = ("declined", *moves)
     if step.unsure:
-        moves = (*moves, "check_answered")
-    elif choice.confirm_understanding and not choice.handoff:
-        moves = (*moves, "check")
+        return _before_the_end(moves, "check_answered")
+    if choice.confirm_understanding and not choice.handoff and "check" not in moves:
+        return _before_the_end(moves, "check")
     return moves
+
+
+def _before_the_end(moves: tuple[str, ...], move: str) -> tuple[str, ...]:
+    """A question about this matter is asked in place of one for further matters."""
+    end = moves.index("anything_else") if "anything_else" in moves else len(moves)
+    return (*moves[:end], move, *moves[end:])
 
 
 def _not_now(move: str, turn: Turn, policy: Policy) -> bool:

@@ -42,6 +42,8 @@ class CallState:
     smoothed: EmotionEstimate | None = None
     expects: frozenset[str] = frozenset()
     handed_over: bool = False
+    forget: bool = False
+    """The caller has asked that nothing be kept of this call."""
 
     def turns_with(self, feeling: str) -> int:
         """How many turns in a row, the coming one included, show this feeling.
