@@ -193,6 +193,11 @@ class AcousticStream:
         while there is no voiced speech."""
         return MappingProxyType(dict(features.summary(*self._window())))
 
+    def quality(self) -> Mapping[str, float]:
+        """How good the sound is: `snr_db` and `voiced_s` of the window."""
+        speech = self._window()[1]
+        return MappingProxyType({"snr_db": float(speech.snr_db), "voiced_s": float(speech.seconds)})
+
     def _window(self) -> tuple[Frames, features.Speech]:
         frames = join(tuple(self._parts)) if self._parts else describe(self._rest[:0])
         frames = frames.last(WINDOW_S * HOPS_PER_S)

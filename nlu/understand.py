@@ -1,0 +1,152 @@
+"""The one door: a turn's words, its sound and the conversation so far become `Understanding`."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Mapping
+from datetime import datetime
+
+import numpy as np
+
+from nlu.emotion.acoustic import AcousticModel
+from nlu.emotion.fusion import Reliability, fuse
+from nlu.emotion.text import TextModel
+from nlu.emotion.trajectory import follow
+from nlu.encoder import Encoder, SentenceEncoder
+from nlu.entities import find_entities
+from nlu.intents import IntentClassifier
+from nlu.signals import find_signals
+from nlu.types import (
+    OTHER_INTENT,
+    CallerAudio,
+    ConversationSoFar,
+    EmotionEstimate,
+    Grant,
+    Intent,
+    Language,
+    Source,
+    Transcript,
+    Understanding,
+)
+
+VOICE = "emotion_voice"
+WORDS = "emotion_words"
+MAX_CHARACTERS = 20_000
+"""What intents and feelings are read from; signals and entities have limits of their own."""
+
+_WORD = re.compile(r"\w+")
+_BEGINNING = ConversationSoFar()
+
+
+class Understander:
+    """Understands turns in one pack's `language`. Load it once; it keeps nothing between turns."""
+
+    def __init__(self, language: Language, encoder: SentenceEncoder | None = None) -> None:
+        self._language = language
+        self._encoder = encoder or Encoder.load()
+        self._intents = IntentClassifier(language, self._encoder)
+        self._feeling = TextModel.load(language.phrase_bank, self._encoder)
+        find_signals("warm")
+        find_entities("01/02/2020", datetime(2020, 1, 1))
+
+    def understand(
+        self,
+        transcript: Transcript,
+        *,
+        audio: CallerAudio | None = None,
+        voice: EmotionEstimate | None = None,
+        so_far: ConversationSoFar = _BEGINNING,
+        grants: Mapping[str, Grant],
+        reliability: Reliability | None = None,
+        features: Mapping[str, float] | None = None,
+        resolved: bool = False,
+    ) -> Understanding:
+        """What the caller meant and felt in one turn.
+
+        `grants` are keyed by purpose: without `emotion_voice` no estimate of the voice is made and
+        a given `voice` is put aside; without `emotion_words` none of the words. `voice` is the
+        estimate that a stream made while the caller spoke; otherwise `audio` is judged. `features`
+        (a stream's summary) are compared with `so_far.baseline`. `resolved` says that the matter
+        before this turn was settled. Input that says nothing gives abstentions with a reason.
+        """
+        text = transcript.text
+        heard, quality = self._hear(audio, voice, grants)
+        words = self._read(transcript, grants)
+        fused, conflict = fuse(heard, words, reliability or _reliability(transcript, quality))
+        return Understanding(
+            transcript=transcript,
+            intent=self._intent(text),
+            entities=find_entities(
+                text,
+                so_far.now or datetime.now(),
+                so_far.expects,
+                locale=self._language.locale,
+                currency=so_far.currency,
+            ),
+            voice=heard,
+            words=words,
+            fused=fused,
+            conflict=conflict,
+            trajectory=follow(
+                so_far.smoothed,
+                fused,
+                so_far.turns,
+                resolved=resolved,
+                features=features if VOICE in grants else None,
+                baseline=so_far.baseline,
+            ),
+            signals=find_signals(text),
+        )
+
+    def _intent(self, text: str) -> Intent:
+        if not text.strip():
+            return Intent(OTHER_INTENT, 1.0)
+        return self._intents.classify(text[:MAX_CHARACTERS])
+
+    def _hear(
+        self,
+        audio: CallerAudio | None,
+        voice: EmotionEstimate | None,
+        grants: Mapping[str, Grant],
+    ) -> tuple[EmotionEstimate, Mapping[str, float]]:
+        grant = grants.get(VOICE)
+        if grant is None:
+            return EmotionEstimate.abstain(Source.VOICE, "no consent to analyse the voice"), {}
+        if voice is not None:
+            return voice, {}
+        if audio is None:
+            return EmotionEstimate.abstain(Source.VOICE, "no sound was given"), {}
+        return _judge(audio, grant)
+
+    def _read(self, transcript: Transcript, grants: Mapping[str, Grant]) -> EmotionEstimate:
+        grant = grants.get(WORDS)
+        if grant is None:
+            return EmotionEstimate.abstain(Source.WORDS, "no consent to read feeling from words")
+        return self._feeling.estimate(transcript.text, grant, transcript.confidence)
+
+
+def _judge(audio: CallerAudio, grant: Grant) -> tuple[EmotionEstimate, Mapping[str, float]]:
+    """The voice's estimate, and the quality of the sound it was made from."""
+    model = _acoustic()
+    samples = np.asarray(audio.samples, np.float32)
+    if audio.rate_hz not in range(8_000, 48_001) or samples.ndim != 1:
+        return model.estimate(audio, grant), {}
+    stream = model.stream(audio.rate_hz, grant)
+    stream.accept(samples, last=True)
+    return stream.estimate(), stream.quality()
+
+
+@functools.cache
+def _acoustic() -> AcousticModel:
+    """Loaded only when a voice is judged for the first time."""
+    return AcousticModel.load()
+
+
+def _reliability(transcript: Transcript, quality: Mapping[str, float]) -> Reliability:
+    return Reliability(
+        snr_db=quality.get("snr_db"),
+        voiced_s=quality.get("voiced_s"),
+        asr_confidence=transcript.confidence,
+        words=len(_WORD.findall(transcript.text[:MAX_CHARACTERS])),
+    )
