@@ -71,8 +71,11 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """One consistent view."""
-        with self.faults_named(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with self.faults_named(), self.engine.connect() as plain:
+            connection = plain.execution_options(**options)
+            with connection.begin():
+                yield connection
 
     def close(self) -> None:
         """Give every connection back."""
@@ -178,8 +181,9 @@ def _engine(url: URL, busy_timeout_ms: int) -> Engine:
 def insert_once(connection: Connection, table: type[Base], **values: Any) -> bool:
     """Insert a row unless its key is there already; says whether it was inserted."""
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table).values(**values).on_conflict_do_nothing()
-    return bool(connection.execute(statement).rowcount)
+    key = inspect(table).primary_key
+    statement = dialect.insert(table).values(**values).on_conflict_do_nothing().returning(*key)
+    return connection.execute(statement).first() is not None
 
 
 def _version(connection: Connection) -> str | None:
