@@ -60,7 +60,11 @@ def brief(course: Course, context: CustomerContext, pack: Pack) -> HandoffBrief:
     The feeling is never inferred here: only the caller's own words about it are quoted.
     """
     words = say_facts(course.facts, pack)
-    known = {name: text for name, text in words.items() if name not in _PLUMBING}
+    known = {
+        name: text
+        for name, text in words.items()
+        if name not in _PLUMBING and name not in pack.constants
+    }
     best = next(iter(course.suggestions), None)
     promises = tuple(
         dict.fromkeys((*context.patterns.unresolved_promises, *_open_promises(context)))

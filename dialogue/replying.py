@@ -17,6 +17,10 @@ from nlu.types import OTHER_INTENT
 _RANK = {"answer": 0, "act": 1, "question": 2, "options": 3}
 
 _DONE_ALREADY = "confirm_done"
+_COMPLETE = frozenset(
+    {Strategy.SAFETY, Strategy.HANDOFF, Strategy.BOUNDARY, Strategy.CLARIFY, Strategy.MIRROR_BRIEF}
+)
+"""Strategies whose own moves say where it goes from here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,18 @@ def _by_moves(turn: Turn, pack: Pack, policy: Policy) -> Iterator[Line | None]:
         line = _phrase(move, turn, pack, policy)
         asked = asked or (question and line is not None)
         yield line
+    if not asked and _leads_nowhere(turn):
+        yield _phrase("clarify" if turn.matter != OTHER_INTENT else "no_answer", turn, pack, policy)
+
+
+def _leads_nowhere(turn: Turn) -> bool:
+    """Nothing is told, done or asked, although the caller wants something."""
+    over = turn.goodbye or turn.gratitude or turn.step.declined or turn.asides
+    return (
+        turn.choice.strategy not in _COMPLETE
+        and not (turn.step.parts or turn.step.effects or turn.step.resolved)
+        and not over
+    )
 
 
 def _moves(turn: Turn) -> tuple[str, ...]:
