@@ -266,12 +266,15 @@ class Settling(Turn):
             and not frame.slots[name].confirmed
             for name in entry.arguments
         )
-        return bool(entry.confirm) and assumed and not chosen
+        if chosen:
+            return False
+        guessed = 0 < self.heard.score < _UNSURE_BELOW and self.heard.intent == frame.intent
+        return guessed or (bool(entry.confirm) and assumed)
 
     def confirm(self, frame: Frame, action: str) -> Step:
         """Ask whether to carry out an effect."""
         frame = replace(frame, waiting=Waiting("confirm", action))
-        self.say("question", "confirm", frame, action=action)
+        self.say_confirm(frame, action)
         fit = relevance(self.pack, action, frame.intent, self.facts(frame), self.context)
         return replace(self.asking(frame), relevance=fit.record())
 

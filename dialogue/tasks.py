@@ -20,6 +20,13 @@ from dialogue.turn import slot_of
 from dialogue.types import CustomerContext, EffectResult
 from nlu.types import OTHER_INTENT
 
+_SURE_TO_LEAVE = 0.5
+"""The intent score at which words open another matter instead of answering a question."""
+_SURE_TO_BEGIN = 0.25
+"""... and at which they open one at all; a guess below it is no matter for action."""
+_SURE_TO_CHANGE = 0.4
+"""... and at which they leave the matter that was just settled."""
+
 
 def advance(
     state: TaskState,
@@ -55,6 +62,8 @@ class _Course(Settling):
     """The course of a turn: an answer to what was asked, a correction, or a matter begun."""
 
     def step(self) -> Step:
+        if self.heard.score < _SURE_TO_BEGIN or self.heard.intent not in self.pack.intents:
+            self.heard = replace(self.heard, intent=OTHER_INTENT)
         active = self.state.active
         if active is not None:
             answered = self._respond(active)
@@ -63,8 +72,10 @@ class _Course(Settling):
         corrected = self._correction()
         if corrected is not None:
             return self.settle(corrected)
+        if self._follows_up():
+            return self._told_again()
         if self.heard.intent in self.pack.intents:
-            return self._begin(self.heard.intent)
+            return self._begin(self._request())
         if active is not None and active.waiting is not None:
             return self._ask_again(active)
         if yes_or_no(self.heard) is not None or self.heard.signals & {"thanks", "goodbye"}:
@@ -97,9 +108,11 @@ class _Course(Settling):
     def _elsewhere(self, frame: Frame) -> bool:
         """Whether the words open another matter rather than answer this one."""
         said = self.heard.intent
-        if said == OTHER_INTENT or said not in self.pack.intents or said == frame.intent:
+        if said in {OTHER_INTENT, frame.intent}:
             return False
         if said in self.pack.intents[frame.intent].covers:
+            return False
+        if frame.waiting is not None and self.heard.score < _SURE_TO_LEAVE:
             return False
         if self.pack.intents[said].small_talk:
             return False
@@ -182,7 +195,8 @@ class _Course(Settling):
         return self.lost(self.asking(frame))
 
     def _correction(self) -> Frame | None:
-        """The last matter with another value in it: "sorry, 4571", "no, the other one"."""
+        """The last matter with another value ("sorry, 4571", "no, the other one"), or with the
+        value that was taken from the records and is now said."""
         if not self.state.frames or self.heard.intent in self._new_matters():
             return None
         last = self.state.frames[-1]
@@ -191,9 +205,11 @@ class _Course(Settling):
         if other is not None:
             return replace(other[0], status="open")
         filled = filling.fill(last, intent, self.heard)
-        if not filled.replaced or not (corrects(self.heard) or self.heard.intent == OTHER_INTENT):
+        if self.heard.intent != OTHER_INTENT and not (filled.replaced and corrects(self.heard)):
             return None
-        return replace(filled.frame, status="open", done=())
+        if filled.replaced:
+            return replace(filled.frame, status="open", done=())
+        return replace(filled.frame, status="open", facts={}) if filled.repeated else None
 
     def _new_matters(self) -> set[str]:
         last = self.state.frames[-1]
@@ -239,10 +255,43 @@ class _Course(Settling):
             return False
         return name == last.intent or name in self.pack.intents[last.intent].covers
 
+    def _follows_up(self) -> bool:
+        """Whether words of unsure intent come right after a matter was settled."""
+        if not self.state.frames or self.heard.intent == OTHER_INTENT:
+            return False
+        last = self.state.frames[-1]
+        return (
+            last.status == "resolved"
+            and self.heard.score < _SURE_TO_CHANGE
+            and not self.pack.intents[self.heard.intent].small_talk
+        )
+
+    def _told_again(self) -> Step:
+        """The answer about the settled matter once more, and the question whether it was one."""
+        last = replace(self.state.frames[-1], status="open", waiting=None, facts={})
+        return replace(self.settle(last), unsure=True)
+
+    def _request(self) -> str:
+        """What is asked for: a circumstance ("she passed away") yields to the request beside it."""
+        if self.pack.intents[self.heard.intent].circumstance:
+            for name in self.heard.also:
+                entry = self.pack.intents.get(name)
+                if entry is not None and not (entry.small_talk or entry.circumstance):
+                    return name
+        return self.heard.intent
+
     def _put_aside(self, name: str, current: str) -> None:
         """A second matter of the same breath waits below the first."""
         entry = self.pack.intents.get(name)
-        if entry is None or entry.small_talk or name == current:
+        if entry is None or entry.small_talk or entry.circumstance or name == current:
+            return
+        if name in self.pack.intents[current].covers or self._nothing_to_do(name):
+            return
+        if any(
+            {name, current} <= set(each.serves)
+            for each in self.pack.actions.values()
+            if each.kind == "effect"
+        ):
             return
         if all(frame.intent != name for frame in self.state.frames):
             aside = filling.fill(Frame(name), entry, self.heard).frame

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from dialogue.actions import relevance
 from dialogue.frames import Frame, Heard, Part, Read, Step, TaskState
 from dialogue.packs.facts import say_facts, standing_facts
-from dialogue.packs.format import Option, Pack, PackIntent, Slot, holds
+from dialogue.packs.format import Option, Pack, PackIntent, Slot, holds, placeholders
 from dialogue.slots import remember, values_of
 from dialogue.types import CustomerContext, Fault, Severity
 
@@ -100,9 +100,14 @@ class Turn:
         elif waiting.kind == "read_back":
             self.say("question", "read_back", frame, slot=waiting.name)
         elif waiting.kind == "confirm":
-            self.say("question", "confirm", frame, action=waiting.name)
+            self.say_confirm(frame, waiting.name)
         else:
             self.say_options(frame)
+
+    def say_confirm(self, frame: Frame, action: str) -> None:
+        """Ask whether to carry out an action, in its own words or in general ones."""
+        proposal = self.fill(self.pack.actions[action].does, self.facts(frame))
+        self.say("question", "confirm", frame, action=action, extra={"proposal": proposal})
 
     def asking(self, frame: Frame, extra: Mapping[str, Any] | None = None) -> Step:
         """A step with the parts so far and this frame on top."""
@@ -163,7 +168,7 @@ class Turn:
 
     def fill(self, text: str, facts: Mapping[str, Any]) -> str:
         """A pack's text with facts in it, as words."""
-        return text.format_map(say_facts({**self.facts(None), **facts}, self.pack))
+        return text.format_map(_Words(say_facts({**self.facts(None), **facts}, self.pack)))
 
     def options(self, frame: Frame) -> list[Option]:
         """The choices that are open now."""
@@ -174,6 +179,7 @@ class Turn:
             for option in intent.options
             if option.action not in (*frame.done, *frame.refused)
             and holds(option.when, facts)
+            and placeholders(option.title) <= facts.keys()
             and relevance(self.pack, option.action, frame.intent, facts, self.context).addressed
         ]
 
@@ -184,6 +190,13 @@ class Turn:
         extra = {"options": listed(titles, "or"), "option_count": len(options)}
         self.say("options", "options", frame, extra=extra)
         return extra
+
+
+class _Words(dict[str, str]):
+    """Facts as words; one that is unknown is named instead: "the new date"."""
+
+    def __missing__(self, name: str) -> str:
+        return f"the {name.replace('_', ' ')}"
 
 
 def slot_of(intent: PackIntent, name: str) -> Slot | None:

@@ -40,6 +40,7 @@ ALWAYS_KNOWN: Mapping[str, FactKind] = {
     "case_subject": "text",
     "promise": "text",
     "options": "text",
+    "proposal": "text",
     "choices": "text",
     "value": "text",
     "option_count": "number",
@@ -107,6 +108,8 @@ class PackIntent(Entry):
     """Intents that belong to this matter when they are heard within it."""
     uses: tuple[Name, ...] = ()
     """Facts that its answer tells."""
+    circumstance: bool = False
+    """What happened rather than what is wanted: yields to a request heard beside it."""
     small_talk: bool = False
     """Thanks, goodbye and the like: never interrupts a task that is under way."""
 

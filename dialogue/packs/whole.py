@@ -13,7 +13,7 @@ import yaml
 from dialogue.packs.format import Pack, Phrases
 from dialogue.packs.source import Location, Source
 
-TASK_MOVES = frozenset({"problem", "options", "back_to", "answer"})
+TASK_MOVES = frozenset({"problem", "options", "back_to", "answer", "confirm"})
 """Moves that tasks ask for and `phrases.yaml` words; the others come from slots and actions."""
 NEEDED_PROBLEMS = ("unavailable", "unknown_result", "needs_identified", "unknown_facts")
 _WORK = frozenset({"act", "question"})
@@ -100,8 +100,10 @@ def _check_missing(pack: Pack, source: Source) -> None:
         where = f"needed by {listed(strategies)}" if strategies else "said beside a strategy"
         wrong = "has no wording for every intent" if move in worded else "has no wording"
         source.complain(("phrases",), f"the move {move} {wrong} ({where})", fix)
-    if any(intent.options for intent in pack.intents.values()) and "options" not in general:
-        source.complain(("phrases",), "the move options has no wording", "add `- move: options`")
+    for move in ("options", "confirm", "back_to"):
+        if pack.actions and move not in general:
+            wrong = f"the move {move} has no wording (needed by tasks)"
+            source.complain(("phrases",), wrong, f"add `- move: {move}` with 3 wordings")
     for name, intent in pack.intents.items():
         answered = any(e.move == "answer" and name in e.intent for e in pack.phrases)
         if (intent.reads or intent.uses) and not (intent.does or intent.options or answered):

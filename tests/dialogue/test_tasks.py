@@ -18,7 +18,9 @@ from dialogue.packs import Pack, load_pack
 from dialogue.packs.facts import say_facts
 from dialogue.tasks import advance, finish
 from dialogue.types import CustomerContext, EffectResult, Fault, Severity
+from nlu.encoder import Encoder
 from nlu.entities import find_entities
+from nlu.intents import IntentClassifier
 from nlu.types import Entity
 
 NOW = datetime(2026, 6, 4, 15, 0, tzinfo=UTC)
@@ -42,13 +44,19 @@ class Call:
         self.context = CustomerContext(id=self.customer)
         self.done: list[str] = []
 
-    def say(self, text: str, intent: str = "something_else", also: tuple[str, ...] = ()) -> str:
+    def say(
+        self,
+        text: str,
+        intent: str = "something_else",
+        also: tuple[str, ...] = (),
+        score: float = 0.9,
+    ) -> str:
         """One turn of the caller's; returns the first wording of everything that is answered."""
         self.turn += 1
         found = find_entities(
             text, NOW, self.step.expects, locale=self.pack.locale, currency=self.pack.currency
         )
-        heard = Heard(intent, 0.9, also, found, text)
+        heard = Heard(intent, score, also, found, text)
         read = self.actions.reader(self.context, NOW)
         key = f"call:{self.turn}"
         self.step = advance(self.state, heard, self.pack, self.context, NOW, read, key)
@@ -299,12 +307,9 @@ def test_a_bank_tells_a_stranger_nothing() -> None:
     assert "1,240" not in said
 
 
-SAMPLE_INTENTS = {
-    "order_status": "where_is_my_order",
-    "wrong_item": "wrong_or_damaged_item",
-    "damaged_item": "wrong_or_damaged_item",
-    "talk_to_person": "talk_to_human",
-}
+@pytest.fixture(scope="module")
+def classifier() -> IntentClassifier:
+    return IntentClassifier(RETAIL.language(), Encoder.load())
 
 
 @pytest.mark.parametrize(
@@ -321,12 +326,15 @@ SAMPLE_INTENTS = {
         ("neutral_spelled_email", ["start_return"]),
     ],
 )
-def test_the_shipped_callers_get_what_they_called_for(caller: str, effects: list[str]) -> None:
+def test_the_shipped_callers_get_what_they_called_for(
+    caller: str, effects: list[str], classifier: IntentClassifier
+) -> None:
     script = yaml.safe_load(SAMPLES.read_text())[caller]
     call = Call(script["customer"])
     for turn in script["turns"]:
         words = " ".join(word for word in turn["say"].split() if not word.startswith("["))
-        call.say(words, SAMPLE_INTENTS.get(turn["intent"], turn["intent"]))
+        intent = classifier.classify(words)
+        call.say(words, intent.name, tuple(one.name for one in intent.also), intent.score)
     assert call.done == effects
     assert call.state.failed_turns == 0
 
