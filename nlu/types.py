@@ -133,6 +133,16 @@ class EmotionEstimate:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceEvidence:
+    """What a stream heard while the caller spoke: the estimate, the sound's quality (`snr_db`,
+    `voiced_s`) and the features that show change within a call."""
+
+    estimate: EmotionEstimate
+    quality: Mapping[str, float] = field(default_factory=dict)
+    features: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Conflict:
     """Voice and words disagree, both being sure: what kind, and what each said."""
 

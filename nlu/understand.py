@@ -9,7 +9,7 @@ from datetime import datetime
 
 import numpy as np
 
-from nlu.emotion.acoustic import AcousticModel
+from nlu.emotion.acoustic import AcousticModel, AcousticStream
 from nlu.emotion.fusion import Reliability, fuse
 from nlu.emotion.text import TextModel
 from nlu.emotion.trajectory import follow
@@ -28,6 +28,7 @@ from nlu.types import (
     Source,
     Transcript,
     Understanding,
+    VoiceEvidence,
 )
 
 VOICE = "emotion_voice"
@@ -55,7 +56,7 @@ class Understander:
         transcript: Transcript,
         *,
         audio: CallerAudio | None = None,
-        voice: EmotionEstimate | None = None,
+        voice: EmotionEstimate | VoiceEvidence | None = None,
         so_far: ConversationSoFar = _BEGINNING,
         grants: Mapping[str, Grant],
         reliability: Reliability | None = None,
@@ -65,12 +66,14 @@ class Understander:
         """What the caller meant and felt in one turn.
 
         `grants` are keyed by purpose: without `emotion_voice` no estimate of the voice is made and
-        a given `voice` is put aside; without `emotion_words` none of the words. `voice` is the
-        estimate that a stream made while the caller spoke; otherwise `audio` is judged. `features`
+        a given `voice` is put aside; without `emotion_words` none of the words. `voice` is what a
+        stream (see `listen`) heard while the caller spoke; otherwise `audio` is judged. `features`
         (a stream's summary) are compared with `so_far.baseline`. `resolved` says that the matter
         before this turn was settled. Input that says nothing gives abstentions with a reason.
         """
         text = transcript.text
+        if isinstance(voice, VoiceEvidence):
+            features = features or voice.features
         heard, quality = self._hear(audio, voice, grants)
         words = self._read(transcript, grants)
         fused, conflict = fuse(heard, words, reliability or _reliability(transcript, quality))
@@ -99,6 +102,11 @@ class Understander:
             signals=find_signals(text),
         )
 
+    def listen(self, rate_hz: int, grants: Mapping[str, Grant]) -> AcousticStream | None:
+        """A stream for the caller's voice at `rate_hz`; None without a grant for it."""
+        grant = grants.get(VOICE)
+        return None if grant is None else _acoustic().stream(rate_hz, grant)
+
     def _intent(self, text: str) -> Intent:
         if not text.strip():
             return Intent(OTHER_INTENT, 1.0)
@@ -107,12 +115,14 @@ class Understander:
     def _hear(
         self,
         audio: CallerAudio | None,
-        voice: EmotionEstimate | None,
+        voice: EmotionEstimate | VoiceEvidence | None,
         grants: Mapping[str, Grant],
     ) -> tuple[EmotionEstimate, Mapping[str, float]]:
         grant = grants.get(VOICE)
         if grant is None:
             return EmotionEstimate.abstain(Source.VOICE, "no consent to analyse the voice"), {}
+        if isinstance(voice, VoiceEvidence):
+            return voice.estimate, voice.quality
         if voice is not None:
             return voice, {}
         if audio is None:

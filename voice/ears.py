@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
 import numpy as np
 
-from nlu.types import EmotionEstimate, Samples
+from nlu.types import EmotionEstimate, Samples, VoiceEvidence
 from voice.audio import to_float
 from voice.turns.prosody import PhraseEnd, phrase_end
 from voice.types import FRAME_MS, AudioFrame, Expectation, Recognizer, Transcript
@@ -32,6 +32,12 @@ class VoiceStream(Protocol):
 
     def estimate(self) -> EmotionEstimate:
         """The feeling in what was accepted so far."""
+
+    def quality(self) -> Mapping[str, float]:
+        """How good the sound is."""
+
+    def features_summary(self) -> Mapping[str, float]:
+        """What shows change within a call."""
 
 
 @dataclass(slots=True)
@@ -126,14 +132,18 @@ class TurnEar:
                 self._executor, self._clock.timed, "recognition_final", self._stream.final
             )
 
-    async def feeling(self) -> EmotionEstimate | None:
-        """The voice estimate of everything heard so far; None without a grant."""
+    async def feeling(self) -> VoiceEvidence | None:
+        """What the voice said so far; None without a grant."""
         voice = self._voice
         if voice is None:
             return None
+
+        def evidence() -> VoiceEvidence:
+            return VoiceEvidence(voice.estimate(), voice.quality(), voice.features_summary())
+
         async with self._lock:
             return await asyncio.get_running_loop().run_in_executor(
-                self._executor, self._clock.timed, "voice_emotion", voice.estimate
+                self._executor, self._clock.timed, "voice_emotion", evidence
             )
 
     def forget_voice(self) -> None:

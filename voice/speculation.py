@@ -17,10 +17,10 @@ from typing import Any, Protocol, TypeVar
 from dialogue.types import Decision, Reply
 from nlu.types import (
     ConversationSoFar,
-    EmotionEstimate,
     Grant,
     Transcript,
     Understanding,
+    VoiceEvidence,
 )
 from voice.ears import StageClock, VoiceStream
 from voice.mouth import RenderedClause, render
@@ -36,7 +36,7 @@ class Mind(Protocol):
         self,
         transcript: Transcript,
         *,
-        voice: EmotionEstimate | None = None,
+        voice: VoiceEvidence | None = None,
         so_far: ConversationSoFar = ...,
         grants: Mapping[str, Grant],
     ) -> Understanding:
@@ -140,7 +140,7 @@ class Speculator:
 
         `feeling` is awaited for the voice estimate. Raises `StageFailure`.
         """
-        voice: EmotionEstimate | None = await feeling()
+        voice: VoiceEvidence | None = await feeling()
         understanding = await self._understand(transcript, voice, clock)
         if "withdraw_voice" in understanding.signals:
             understanding = await self._understand(transcript, None, clock)
@@ -155,7 +155,7 @@ class Speculator:
         )
 
     async def _understand(
-        self, transcript: Transcript, voice: EmotionEstimate | None, clock: StageClock
+        self, transcript: Transcript, voice: VoiceEvidence | None, clock: StageClock
     ) -> Understanding:
         work = functools.partial(
             self._mind.understand,

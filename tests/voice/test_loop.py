@@ -1,0 +1,303 @@
+"""The loop on real audio with the real engines: answers, interruptions, failures, replays."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from dialogue.types import ConsentState, Delivery, HandoffBrief, Purpose
+from voice import engines as engines_module
+from voice.answering import NOT_HEARD, NOT_POSSIBLE
+from voice.audio import StereoWriter, inspect, read_audio, to_pcm
+from voice.channels.recording import RecordingChannel
+from voice.engines import CallerIdentity, Engines, open_loop
+from voice.records import plain_json
+from voice.settings import Settings
+from voice.types import (
+    FRAME_SAMPLES,
+    RATE_HZ,
+    AssistantInterrupted,
+    AudioFrame,
+    CallEvent,
+    Pcm,
+    SpeechChunk,
+    TurnFinished,
+    TurnRecord,
+)
+
+START = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
+GRANTED = {Purpose.EMOTION_VOICE: ConsentState.GRANTED}
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+    settings = Settings(data_dir=tmp_path_factory.mktemp("data"), recognizer="sphinx")
+    opened = Engines.open(settings)
+    yield opened
+    opened.close()
+
+
+def hold(
+    engines: Engines, channel, identity: CallerIdentity = CallerIdentity(), call: str = "test"
+) -> list[CallEvent]:
+    events: list[CallEvent] = []
+    loop, conversation = open_loop(
+        engines, channel, identity, observers=[events.append], call=call, started_at=START
+    )
+    try:
+        asyncio.run(loop.run())
+    finally:
+        conversation.close()
+    return events
+
+
+def records(events: list[CallEvent]) -> list[TurnRecord]:
+    return [event.record for event in events if isinstance(event, TurnFinished)]
+
+
+def recording(path: Path, out: Path | None = None) -> RecordingChannel:
+    writer = StereoWriter(out) if out else None
+    return RecordingChannel(inspect(path), "mono", writer)
+
+
+@pytest.fixture(scope="module")
+def neutral_call(engines: Engines, samples_dir: Path, tmp_path_factory: pytest.TempPathFactory):
+    out = tmp_path_factory.mktemp("call") / "conversation.wav"
+    channel = recording(samples_dir / "neutral_where_is_my_order.flac", out)
+    identity = CallerIdentity(customer="C1005", consents=GRANTED)
+    return records(hold(engines, channel, identity)), out
+
+
+def test_every_turn_of_a_recorded_caller_is_answered(neutral_call) -> None:
+    turns, _ = neutral_call
+    assert len(turns) >= 2
+    assert [record.turn for record in turns] == list(range(1, len(turns) + 1))
+    for record in turns:
+        assert record.transcript.text
+        assert record.decision["strategy"]
+        assert record.decision["rules"]
+        assert record.spoken
+        assert record.fallback is None
+
+
+def test_the_first_turn_records_what_was_disclosed(neutral_call) -> None:
+    turns, _ = neutral_call
+    assert "assistant" in turns[0].extra["opening"].lower()
+
+
+def test_both_channels_lie_where_the_record_says(neutral_call) -> None:
+    turns, out = neutral_call
+    sound, rate_hz = soundfile.read(out, dtype="int16")
+    assert rate_hz == RATE_HZ
+    for record in turns:
+        caller = sound[record.start_ms * 16 : record.end_ms * 16, 0].astype(float)
+        assert np.sqrt(np.mean(caller**2)) > 200
+        for clause in record.spoken:
+            before = sound[max(0, clause.start_ms - 60) * 16 : (clause.start_ms - 20) * 16, 1]
+            during = sound[clause.start_ms * 16 : clause.end_ms * 16, 1].astype(float)
+            assert np.sqrt(np.mean(during**2)) > 200
+            if clause is record.spoken[0]:
+                assert np.abs(before.astype(int)).max(initial=0) < 50
+
+
+def test_the_caller_and_the_assistant_do_not_overlap_on_a_recording(neutral_call) -> None:
+    _, out = neutral_call
+    sound, _ = soundfile.read(out, dtype="float32")
+    frames = sound[: len(sound) // 320 * 320].reshape(-1, 320, 2)
+    loud = np.sqrt((frames**2).mean(axis=1)) > 0.02
+    assert (loud[:, 0] & loud[:, 1]).sum() == 0
+
+
+def test_delivery_is_recorded_as_requested_and_achieved(neutral_call) -> None:
+    turns, _ = neutral_call
+    clauses = [clause for record in turns for clause in record.spoken]
+    assert all(clause.achieved is not None for clause in clauses)
+    assert all(0.7 < clause.achieved.rate < 1.3 for clause in clauses if clause.achieved)
+
+
+def test_the_gap_is_the_silence_plus_the_computing_left(neutral_call) -> None:
+    turns, _ = neutral_call
+    for record in turns:
+        latency = record.latency_ms
+        assert latency["gap"] >= latency["silence"]
+        assert latency["after_end"] >= 0
+
+
+def test_a_record_is_one_line_of_json(neutral_call) -> None:
+    turns, _ = neutral_call
+    for record in turns:
+        line = json.dumps(plain_json(record))
+        back = json.loads(line)
+        assert {"transcript", "understanding", "decision", "latency_ms"} <= back.keys()
+        assert set(back["understanding"]["emotion"]) == {"voice", "words", "fused"}
+
+
+def test_a_replay_decides_the_same(engines: Engines, samples_dir: Path) -> None:
+    path = samples_dir / "wants_human.flac"
+    first = records(hold(engines, recording(path), call="one"))
+    again = records(hold(engines, recording(path), call="one"))
+    assert [r.transcript for r in first] == [r.transcript for r in again]
+    assert [r.decision for r in first] == [r.decision for r in again]
+
+
+def test_a_caller_who_asks_for_a_human_is_put_through(engines: Engines, samples_dir: Path) -> None:
+    turns = records(hold(engines, recording(samples_dir / "wants_human.flac")))
+    last = turns[-1].decision
+    assert last["strategy"] == "HANDOFF"
+    assert last["handoff"]["problem"]
+
+
+@pytest.mark.parametrize("kind", ["silence", "hiss", "tone"])
+def test_without_words_nothing_is_understood(engines: Engines, tmp_path: Path, kind: str) -> None:
+    n = RATE_HZ * 6
+    noise = np.random.default_rng(3).normal(0, 0.01, n)
+    sound = {
+        "silence": np.zeros(n),
+        "hiss": noise,
+        "tone": 0.2 * np.sin(2 * np.pi * 440 * np.arange(n) / RATE_HZ),
+    }[kind]
+    path = tmp_path / f"{kind}.wav"
+    soundfile.write(path, sound, RATE_HZ)
+    assert all(not r.transcript.text for r in records(hold(engines, recording(path))))
+
+
+class OverlappingChannel:
+    """A caller who talks on whatever the assistant does: sound placed at given times."""
+
+    live = False
+    name = "overlapping"
+
+    def __init__(self, length_ms: int, sounds: list[tuple[int, Pcm]]) -> None:
+        self._caller = np.zeros(length_ms * 16, dtype=np.int16)
+        for at_ms, samples in sounds:
+            self._caller[at_ms * 16 : at_ms * 16 + len(samples)] = samples
+        self._now = self._end = self._queued = 0
+        self.cleared_at_ms: list[int] = []
+
+    async def frames(self) -> AsyncIterator[AudioFrame]:
+        for start in range(0, len(self._caller) - FRAME_SAMPLES + 1, FRAME_SAMPLES):
+            self._now = start + FRAME_SAMPLES
+            yield AudioFrame(self._caller[start : start + FRAME_SAMPLES], start // 16)
+
+    async def play(self, samples: Pcm) -> None:
+        self._end = max(self._end, self._now) + len(samples)
+        self._queued += len(samples)
+
+    async def clear(self) -> None:
+        lost = max(0, self._end - self._now)
+        self._end, self._queued = self._end - lost, self._queued - lost
+        self.cleared_at_ms.append(self._now // 16)
+
+    def heard_ms(self) -> int:
+        return (self._queued - max(0, self._end - self._now)) // 16
+
+    async def transfer(self, brief: HandoffBrief) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+def speech(samples_dir: Path, seconds: float) -> Pcm:
+    samples = to_pcm(read_audio(samples_dir / "neutral_where_is_my_order.flac"))
+    start = int(np.flatnonzero(np.abs(samples.astype(int)) > 1500)[0])
+    return samples[start : start + int(seconds * RATE_HZ)]
+
+
+def test_real_speech_stops_the_assistant_within_a_quarter_second(
+    engines: Engines, samples_dir: Path
+) -> None:
+    at_ms = 1_500
+    channel = OverlappingChannel(9_000, [(at_ms, speech(samples_dir, 2.0))])
+    events = hold(engines, channel)
+    interruptions = [event for event in events if isinstance(event, AssistantInterrupted)]
+    assert interruptions
+    assert interruptions[0].at_ms - at_ms <= 300
+    assert channel.cleared_at_ms[0] - at_ms <= 300
+
+
+def test_a_hum_and_a_knock_do_not_stop_the_assistant(engines: Engines) -> None:
+    n = RATE_HZ // 2
+    time_s = np.arange(n) / RATE_HZ
+    envelope = np.hanning(n)
+    hum = (5000 * envelope * np.sin(2 * np.pi * 170 * time_s)).astype(np.int16)
+    knock = (9000 * np.exp(-time_s * 60) * np.random.default_rng(0).normal(0, 1, n)).clip(
+        -32767, 32767
+    )
+    channel = OverlappingChannel(5_000, [(1_000, hum), (2_500, knock.astype(np.int16))])
+    events = hold(engines, channel)
+    assert not [event for event in events if isinstance(event, AssistantInterrupted)]
+
+
+class Stalling:
+    """A part of the machine that hangs or breaks, around a real one."""
+
+    def __init__(self, real: object, method: str, seconds: float) -> None:
+        self._real, self._method, self._seconds = real, method, seconds
+
+    def __getattr__(self, name: str) -> object:
+        found = getattr(self._real, name)
+        if name != self._method:
+            return found
+
+        def stalled(*arguments: object, **named: object) -> object:
+            time.sleep(self._seconds)
+            if self._seconds == 0:
+                raise RuntimeError("broken")
+            return found(*arguments, **named)
+
+        return stalled
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1.5])
+def test_a_mind_that_breaks_or_stalls_is_answered_honestly(
+    engines: Engines, samples_dir: Path, seconds: float
+) -> None:
+    settings = engines.settings.model_copy(update={"understanding_deadline_ms": 300})
+    broken = replace(engines, mind=Stalling(engines.mind, "understand", seconds), settings=settings)
+    turns = records(hold(broken, recording(samples_dir / "wants_human.flac")))
+    assert turns
+    assert all(record.fallback for record in turns)
+    assert all(record.spoken[0].text == NOT_HEARD for record in turns)
+    assert all(record.transcript.text for record in turns)
+
+
+class BreakingVoice:
+    """A synthesiser whose worker dies after the fallbacks were rendered."""
+
+    def __init__(self, real, good: int) -> None:
+        self._real, self._good = real, good
+        self.name = real.name
+
+    def speak(self, text: str, delivery: Delivery) -> Iterator[SpeechChunk]:
+        self._good -= 1
+        if self._good < 0:
+            raise RuntimeError("the worker died")
+        return self._real.speak(text, delivery)
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_voice_that_dies_leaves_no_dead_air(engines: Engines, samples_dir: Path) -> None:
+    broken = replace(engines, synthesizer=BreakingVoice(engines.synthesizer, good=12))
+    turns = records(hold(broken, recording(samples_dir / "angry_late_delivery.flac")))
+    assert turns
+    assert all(record.spoken for record in turns)
+    assert turns[-1].fallback
+    assert turns[-1].spoken[0].text in (NOT_POSSIBLE, NOT_HEARD)
+
+
+def test_an_unknown_customer_is_named(engines: Engines, samples_dir: Path) -> None:
+    channel = recording(samples_dir / "wants_human.flac")
+    with pytest.raises(engines_module.AttuneError, match="NOBODY"):
+        open_loop(engines, channel, CallerIdentity(customer="NOBODY"))
