@@ -81,6 +81,8 @@ def _by_moves(turn: Turn, pack: Pack, policy: Policy) -> Iterator[Line | None]:
         line = _phrase(move, turn, pack, policy)
         asked = asked or (question and line is not None)
         yield line
+    if turn.step.effects:
+        yield _phrase("one_moment", turn, pack, policy)
     if not asked and _leads_nowhere(turn):
         yield _phrase("clarify" if turn.matter != OTHER_INTENT else "no_answer", turn, pack, policy)
 
@@ -133,7 +135,8 @@ def _not_now(move: str, turn: Turn, policy: Policy) -> bool:
         _DONE_ALREADY: turn.acted_before,
         "goodbye": turn.goodbye,
         "anything_else": (settled or brief) and not turn.goodbye,
-        "way_ahead": all(part.role not in ("answer", "act") for part in turn.step.parts),
+        "way_ahead": not turn.step.effects
+        and all(part.role not in ("answer", "act") for part in turn.step.parts),
         "clarify": not turn.step.parts or not turn.step.resolved,
     }
     return not conditions.get(move, True)
