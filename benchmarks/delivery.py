@@ -38,13 +38,13 @@ Could you spell your surname for me?|Thanks, that is much clearer now.
 The technician needs about half an hour.|Somebody over eighteen has to be at home.
 I would be confused by that letter as well.|It says the price rises, but yours does not.
 Your points never expire.|They are worth twelve pounds in any of our shops.
-I have put a note on the file, so you will not have to explain this again.|You will get a text in a minute.
+I have put a note on the file, so you need not explain this again.|You will get a text in a minute.
 The flight leaves two hours later than planned.|Your seat and your meal stay the same.
 We could not find that reference.|It should have eight characters, starting with a letter.
 The deposit goes back to the card that you paid with.|Banks usually take three working days.
-I cannot change the delivery address once the van is loaded.|What I can do is send it to a pickup shop.
+I cannot change the address once the van is loaded.|What I can do is send it to a pickup shop.
 Everything is settled.|Is there anything else on your mind?
-Our shop on Market Street is open until eight tonight.|Take the receipt and the broken handle with you.
+Our shop on Market Street is open until eight tonight.|Take the receipt and the handle with you.
 This is the third time that the boiler failed this winter.|I am booking our senior engineer for you.
 The second payment was a hold, not a charge.|It drops off by itself within a day.
 Yes, that is correct.|No, you do not need to sign anything.

@@ -56,13 +56,14 @@ class Calibration:
             miss = ((self._pitch - delivery.pitch_st) / 0.1) ** 2
             miss += ((self._log_range - np.log(max(0.05, delivery.range))) / 0.04) ** 2
             pitch, range_ = (int(k) for k in np.unravel_index(np.argmin(miss), miss.shape))
-        level = float(self._level[pitch, range_]) + float(
-            np.interp(rate, self._rates, self._rate_levels)
-        )
-        if (pitch, range_) == (self.neutral.pitch, self.neutral.range):
-            level -= float(self._level[pitch, range_])
-        gain_db = self.neutral.gain_db + delivery.level_db - level
+        moved = self._level_of(rate, pitch, range_)
+        plain = self._level_of(self.neutral.rate, self.neutral.pitch, self.neutral.range)
+        gain_db = self.neutral.gain_db + delivery.level_db - (moved - plain)
         return EspeakSettings(rate, pitch, range_, gain_db)
+
+    def _level_of(self, rate: int, pitch: int, range_: int) -> float:
+        by_rate = float(np.interp(rate, self._rates, self._rate_levels))
+        return by_rate + float(self._level[pitch, range_])
 
     def rate_for(self, pace: float) -> int:
         """The nominal words a minute that give `pace` times the neutral pace."""

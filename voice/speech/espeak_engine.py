@@ -182,6 +182,7 @@ class _Stream:
         self._raw: list[bytes] = []
         self._waiting: list[Samples] = []
         self._sent: list[Samples] = []
+        self._sent_samples = 0
         self._begun: list[Mark] = []
         self._end = 0
         self._listening = True
@@ -210,7 +211,7 @@ class _Stream:
         rest = np.concatenate([np.zeros(0, dtype=np.float32), *self._waiting])
         body, tail = np.split(rest, [max(0, len(rest) - _TAIL)])
         self._waiting = [body]
-        self._flush(self._end)
+        self._flush(self._end, everything=True)
         self._sent.append(tail)
         return pcm_of(tail) if self._listening else None
 
@@ -224,19 +225,24 @@ class _Stream:
         if len(samples):
             self._waiting.append(samples)
 
-    def _flush(self, next_word: int) -> None:
-        """Send what is ready, with the words that have begun; the next begins at `next_word`."""
+    def _flush(self, next_word: int, *, everything: bool = False) -> None:
+        """Send the sound up to `next_word`, with the words that have begun."""
         if not self._waiting or not self._listening:
             return
         ready = np.concatenate(self._waiting)
+        cut = len(ready)
+        if not everything:
+            place = round(next_word * RATE_HZ / self._rate_hz) - self._master.lead_samples
+            cut = min(cut, max(0, place - self._sent_samples))
         starts = [mark.sample for mark in self._begun] + [next_word]
         words = tuple(
             Word(self._said(mark), self._ms(start), self._ms(end), 1.0)
             for mark, start, end in zip(self._begun, starts, starts[1:], strict=False)
         )
-        self._waiting, self._begun = [], []
-        self._sent.append(ready)
-        self._listening = self._emit(pcm_of(ready), words)
+        self._waiting, self._begun = [ready[cut:]], []
+        self._sent.append(ready[:cut])
+        self._sent_samples += cut
+        self._listening = self._emit(pcm_of(ready[:cut]), words)
 
     def _said(self, mark: Mark) -> str:
         return self._text[mark.offset : mark.offset + mark.length]
