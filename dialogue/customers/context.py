@@ -16,6 +16,8 @@ from dialogue.types import Case, ConsentState, Contact, CustomerContext, Flags, 
 
 LATEST_CONTACTS = 50
 LATEST_CASES = 50
+COUNTED_CONTACTS = 1_000
+"""Patterns are counted over so many of the newest contacts of a year, and no more."""
 FLAG_BITS = {"vulnerable": 1, "prefers_brief": 2, "vip": 4}
 WRITTEN_CHANNEL = "written"
 
@@ -34,7 +36,8 @@ _BY_PHONE = "SELECT DISTINCT customer AS pk FROM identifiers WHERE digest = :who
 # customer and is bounded, so that a long history costs no more than a short one.
 _EVERYTHING = """
 WITH who AS ({who}),
-me AS (SELECT * FROM customers WHERE pk = (SELECT min(pk) FROM who))
+me AS (SELECT * FROM customers WHERE pk = (SELECT min(pk) FROM who)),
+but AS (SELECT coalesce((SELECT pk FROM contacts WHERE key = :but), 0) AS pk)
 SELECT 'customer' AS kind, (SELECT count(*) FROM who) AS n, flags AS m, 0 AS at,
        id AS a, name AS b, locale AS c, jurisdiction AS d, attributes AS e FROM me
 UNION ALL
@@ -57,18 +60,24 @@ SELECT DISTINCT 'refused', 0, 0, 0, offer, '', '', '', '' FROM offers
 UNION ALL
 SELECT * FROM (
   SELECT 'contact', 0, 0, at, intent, channel, outcome, summary, '' FROM contacts
-  WHERE customer = (SELECT pk FROM me) AND at <= :now AND key <> :but
+  WHERE customer = (SELECT pk FROM me) AND at <= :now AND pk <> (SELECT pk FROM but)
   ORDER BY at DESC LIMIT {contacts}) latest_contacts
 UNION ALL
 SELECT 'intent', count(*), sum(CASE WHEN at >= :recent THEN 1 ELSE 0 END),
-       sum(CASE WHEN outcome = 'escalated' THEN 1 ELSE 0 END), intent, '', '', '', ''
-  FROM contacts
-  WHERE customer = (SELECT pk FROM me) AND at <= :now AND at >= :oldest AND key <> :but
+       sum(CASE WHEN outcome = 'escalated' THEN 1 ELSE 0 END), intent, '', '', '', '' FROM (
+  SELECT at, intent, outcome FROM contacts
+  WHERE customer = (SELECT pk FROM me) AND at <= :now AND at >= :oldest
+    AND pk <> (SELECT pk FROM but)
+  ORDER BY at DESC LIMIT {counted}) last_year
   GROUP BY intent
 """
 
 _STATEMENTS = {
-    who: text(_EVERYTHING.format(who=who, cases=LATEST_CASES, contacts=LATEST_CONTACTS))
+    who: text(
+        _EVERYTHING.format(
+            who=who, cases=LATEST_CASES, contacts=LATEST_CONTACTS, counted=COUNTED_CONTACTS
+        )
+    )
     for who in (_BY_ID, _BY_PHONE)
 }
 
