@@ -61,8 +61,9 @@ class IntentClassifier:
         self._encoder = encoder
         self._names = tuple(dict.fromkeys(name for _, name in pairs))
         self._scores = _Scores(phrases, [self._names.index(name) for _, name in pairs], encoder)
+        foreign = _strangers()
         strangers = np.stack(
-            [self._scores.of(text, encoder.encode([text])[0]) for text in _strangers()]
+            [self._scores.of(*pair) for pair in zip(foreign, encoder.encode(foreign), strict=True)]
         )
         self._calibration = _calibrate(self._scores, strangers)
 
@@ -147,22 +148,26 @@ class _Scores:
         likeness = _blend(self._vectors @ vector, self._spelling.to_phrases(text))
         centre = np.asarray([likeness[own].mean() for own in self.members]) / self._size
         nearest = np.asarray([likeness[own].max() for own in self.members])
-        return (centre + nearest) / 2 + _RIDGE_WEIGHT * (likeness @ self._ridge)
+        return np.asarray((centre + nearest) / 2 + _RIDGE_WEIGHT * (likeness @ self._ridge))
 
     def left_out(self) -> Matrix:
-        """The scores each phrase would get if it were not in the pack: [phrases, intents]."""
+        """The scores each phrase would get if it were not in the pack: [phrases, intents].
+
+        Minus infinity where an intent has no other phrase.
+        """
+        rows, own = np.arange(len(self.intents)), self.intents
+        counts = self._targets.sum(0)
+        sums = self._likeness @ self._targets
+        inside = np.asarray([(sums[members, at]).sum() for at, members in enumerate(self.members)])
+        itself = np.diag(self._likeness)
+        others = np.maximum(counts[own] - 1, 1)
+        size = np.sqrt(np.maximum(inside[own] - 2 * sums[rows, own] + itself, 1e-9)) / others
+        centre = sums / counts / self._size
+        centre[rows, own] = (sums[rows, own] - itself) / others / size
+        without = self._likeness - np.diag(np.full(len(rows), np.inf))
+        nearest = np.stack([without[:, members].max(1) for members in self.members], axis=1)
         residual = self._ridge / np.diag(self._inverse)[:, None]
-        rows = _RIDGE_WEIGHT * (self._targets - residual)
-        for at, row in enumerate(rows):
-            likeness = self._likeness[at]
-            for intent, own in enumerate(self.members):
-                others = own[own != at]
-                if len(others) == 0:
-                    row[intent] = -np.inf
-                    continue
-                size = np.sqrt(self._likeness[np.ix_(others, others)].mean())
-                row[intent] += (likeness[others].mean() / size + likeness[others].max()) / 2
-        return rows
+        return np.asarray((centre + nearest) / 2 + _RIDGE_WEIGHT * (self._targets - residual))
 
 
 def _blend(meaning: npt.NDArray[np.float32], spelling: npt.NDArray[np.float32]) -> Matrix:

@@ -38,7 +38,7 @@ class PhraseBank:
     """
 
     def __init__(self, phrases: Mapping[str, tuple[str, ...]], encoder: SentenceEncoder) -> None:
-        labelled = {said: emotion for emotion, all in default_phrases().items() for said in all}
+        labelled = {said: emotion for emotion, known in default_phrases().items() for said in known}
         for name, said in phrases.items():
             if name not in EMOTIONS:
                 raise AttuneError(
@@ -53,19 +53,21 @@ class PhraseBank:
         targets = (self.labels[:, None] == np.arange(len(EMOTIONS))).astype(float)
         self._ridge = self._inverse @ (targets - 1 / len(EMOTIONS))
 
-    def score(self, vector: npt.NDArray[np.float32]) -> tuple[Matrix, float]:
-        """A score for each emotion [7], and the cosine of the nearest phrase."""
+    def score(self, vector: npt.NDArray[np.float32]) -> tuple[Matrix, Matrix]:
+        """A score for each emotion, and the cosine of its nearest phrase: [7], [7]."""
         likeness = (self._vectors @ vector).astype(float)
-        return self._from(likeness, likeness @ self._ridge), float(likeness.max())
+        nearest = np.full(len(EMOTIONS), -1.0)
+        np.maximum.at(nearest, self.labels, likeness)
+        return self._from(likeness, likeness @ self._ridge), nearest
 
-    def left_out(self) -> tuple[Matrix, Matrix]:
-        """The same for each phrase as if it were not in the bank: [phrases, 7], [phrases]."""
+    def left_out(self) -> Matrix:
+        """The scores of each phrase as if it were not in the bank: [phrases, 7]."""
         targets = (self.labels[:, None] == np.arange(len(EMOTIONS))).astype(float)
         ridge = targets - 1 / len(EMOTIONS) - self._ridge / np.diag(self._inverse)[:, None]
         likeness = self._likeness.copy()
         np.fill_diagonal(likeness, -1.0)
         scores = [self._from(row, made) for row, made in zip(likeness, ridge, strict=True)]
-        return np.stack(scores), likeness.max(1)
+        return np.stack(scores)
 
     def _from(self, likeness: Matrix, ridge: Matrix) -> Matrix:
         near = np.full(len(EMOTIONS), -0.2)

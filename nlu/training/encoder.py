@@ -24,6 +24,7 @@ from nlu.encoder import Encoder
 from nlu.errors import AttuneError
 from nlu.training import service
 from nlu.training import texts as corpora
+from nlu.training.text_card import encoder_card
 from nlu.wordpiece import WordPiece
 
 _log = logging.getLogger(__name__)
@@ -51,8 +52,9 @@ def train(
 ) -> dict[str, Any]:
     """Distil the encoder from the training texts under `data` into `out`.
 
-    Writes `encoder.npz` and `encoder.json` (settings, seed, data, licence, agreement with the
-    teacher); gives back what `encoder.json` holds. Needs the training extra.
+    Writes `encoder.npz`, `encoder.json` (settings, seed, data, licence, agreement with the
+    teacher) and the model card `encoder.md`; gives back what `encoder.json` holds. Needs the
+    training extra.
     """
     teacher = Teacher()
     sentences = training_texts(data)
@@ -168,6 +170,7 @@ def distil(
     np.savez_compressed(out / "encoder.npz", **arrays)
     card = _card(out / "encoder.npz", teacher, held_out, len(sentences), seed, settings)
     (out / "encoder.json").write_text(json.dumps(card, indent=2) + "\n", "utf-8")
+    (out / "encoder.md").write_text(encoder_card(card), "utf-8")
     return card
 
 

@@ -1,8 +1,8 @@
 """How the text model was made: `attune train text`.
 
-A teacher (all-MiniLM-L6-v2, fine-tuned whole) and the labels of GoEmotions train a small network
-whose piece vectors start as MiniLM's own, reduced by PCA. It sees each text as written, without
-punctuation, and with recogniser-like errors; sentences of a service desk teach it what the seven
+Two small networks, whose piece vectors start as MiniLM's own reduced by PCA, learn the labels of
+GoEmotions from different seeds; their logits are averaged. They see each text as written, without
+punctuation, and with recogniser-like errors; sentences of a service desk teach them what the seven
 service emotions sound like there. Thresholds, temperature and the blend with the phrase bank are
 fitted on the development split, noisy versions included; the test split only measures.
 """
@@ -25,8 +25,8 @@ from nlu.emotion.phrase_bank import EMOTIONS
 from nlu.training import service, text_measures
 from nlu.training import texts as corpora
 from nlu.training.encoder import Teacher
+from nlu.training.text_card import text_card
 from nlu.training.text_student import Examples, Student, StudentSettings, fit
-from nlu.training.text_teacher import TeacherSettings, TextTeacher
 from nlu.wordpiece import WordPiece
 
 _log = logging.getLogger(__name__)
@@ -42,10 +42,10 @@ CHANCES = (0.45, 0.2, 0.12, 0.12, 0.11)
 class TextSettings:
     """What the shipped text model was trained with."""
 
-    teacher: TeacherSettings | None = field(default_factory=TeacherSettings)
     student: StudentSettings = field(default_factory=StudentSettings)
+    members: int = 2
     most_pieces: int = 11_000
-    service_each: int = 600
+    service_each: int = 800
     plain_requests: int = 3_000
     word_errors: float = 0.15
 
@@ -55,27 +55,26 @@ def train(
 ) -> dict[str, Any]:
     """Train the text model from GoEmotions, Banking77 and CLINC150 under `data` into `out`.
 
-    Writes `text.npz` and `text.json` (settings, seed, data, licence, metrics); gives back what
-    `text.json` holds. Needs the training extra.
+    Writes `text.npz`, `text.json` (settings, seed, data, licence, metrics) and the model card
+    `text.md`; gives back what `text.json` holds. Needs the training extra.
     """
-    rows = corpora.goemotions(data, "train")
-    taught = None
-    if settings.teacher is not None:
-        teacher = TextTeacher(len(HEADS), seed)
-        written = [row.text for row in rows]
-        teacher.fit(written, label_targets(rows), seed, settings.teacher)
-        taught = teacher.logits(written)
-    return train_student(data, out, taught, seed, settings)
+    prepared = prepare(data, seed, settings)
+    members = [train_member(prepared, seed + at, settings) for at in range(settings.members)]
+    return write(prepared, members, data, out, seed, settings)
 
 
-def train_student(
-    data: Path, out: Path, taught: Matrix | None, seed: int, settings: TextSettings
-) -> dict[str, Any]:
-    """Train the network that ships, with the teacher's logits for the train split if any."""
-    import torch
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """Everything that the members are trained from."""
 
-    torch.set_num_threads(1)
-    torch.manual_seed(seed)
+    pieces: list[str]
+    start: Matrix
+    prior: Matrix
+    examples: Examples
+
+
+def prepare(data: Path, seed: int, settings: TextSettings) -> Prepared:
+    """Read the corpora, choose the pieces, make the noisy versions."""
     rows = corpora.goemotions(data, "train")
     desk = service.sentences(seed, held_out=False, each=settings.service_each)
     desk += 8 * service.phrases()
@@ -90,14 +89,41 @@ def train_student(
         np.vstack((targets, np.full((len(desk), len(HEADS)), np.nan, np.float32))),
         np.asarray([*single_emotion(rows), *(number for _, number in desk)], np.int64),
         np.asarray([0.3] * len(rows) + [1.0] * len(desk), np.float32),
-        _taught(taught, len(rows), len(written)),
     )
     rate = np.clip(targets.mean(0), 1e-3, 0.5)
     prior = np.concatenate((np.log(rate / (1 - rate)), np.zeros(7))).astype(np.float32)
     start = _start_vectors(base, pieces, settings.student.dimensions)
-    student = Student(start, len(prior), prior, settings.student)
-    fit(student, examples, CHANCES, seed)
-    weights = _weights(student, pieces)
+    return Prepared(pieces, start, prior, examples)
+
+
+def train_member(
+    prepared: Prepared, seed: int, settings: TextSettings
+) -> dict[str, npt.NDArray[np.generic]]:
+    """One network's weights as they ship, trained from `seed`."""
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    student = Student(prepared.start, len(prepared.prior), prepared.prior, settings.student)
+    fit(student, prepared.examples, CHANCES, seed)
+    return _weights(student)
+
+
+def write(
+    prepared: Prepared,
+    members: Sequence[dict[str, npt.NDArray[np.generic]]],
+    data: Path,
+    out: Path,
+    seed: int,
+    settings: TextSettings,
+) -> dict[str, Any]:
+    """Join the members, fit thresholds, temperature and blend, measure, and write."""
+    weights: dict[str, npt.NDArray[np.generic]] = {
+        "vocabulary": np.frombuffer("\n".join(prepared.pieces).encode("utf-8"), np.uint8),
+        "widths": np.asarray(settings.student.widths, np.int8),
+    }
+    for at, member in enumerate(members):
+        weights.update({f"{name}_{at}": array for name, array in member.items()})
     fitted, metrics = text_measures.finish(weights, data, seed)
     out.mkdir(parents=True, exist_ok=True)
     arrays: dict[str, Any] = {**weights, **fitted}
@@ -109,16 +135,17 @@ def train_student(
             "GoEmotions": "CC BY 4.0 (train; thresholds and temperature on dev; measured on test)",
             "Banking77": "CC BY 4.0 (train: requests without a feeling)",
             "CLINC150": "CC BY 3.0 (train: requests without a feeling)",
-            "all-MiniLM-L6-v2": "Apache-2.0 (teacher and first piece vectors)",
+            "all-MiniLM-L6-v2": "Apache-2.0 (first piece vectors)",
             "service_texts.yaml, phrase_bank.yaml": "Apache-2.0 (written for Attune)",
         },
         "seed": seed,
         "settings": asdict(settings),
-        "texts": len(written),
+        "texts": len(prepared.examples.desk),
         "bytes": (out / "text.npz").stat().st_size,
         "metrics": metrics,
     }
     (out / "text.json").write_text(json.dumps(card, indent=2) + "\n", "utf-8")
+    (out / "text.md").write_text(text_card(card), "utf-8")
     return card
 
 
@@ -135,13 +162,6 @@ def single_emotion(rows: Sequence[corpora.LabelledText]) -> list[int]:
     """The one service emotion of each text, -1 where its labels name several."""
     service_part = label_targets(rows)[:, -len(EMOTIONS) :]
     return [int(one.argmax()) if one.sum() == 1 else -1 for one in service_part]
-
-
-def _taught(logits: Matrix | None, known: int, count: int) -> Matrix:
-    chances = np.full((count, len(HEADS)), np.nan, np.float32)
-    if logits is not None:
-        chances[:known] = 1 / (1 + np.exp(-logits))
-    return chances
 
 
 def _pieces(vocabulary: Sequence[str], written: Sequence[str], most: int) -> list[str]:
@@ -163,8 +183,10 @@ def _versions(
         [words(text, longest) for text in written],
         [words(corpora.speech_like(text), longest) for text in written],
     ]
-    for _ in range(len(CHANCES) - 2):
-        versions.append([words(errors(text, settings.word_errors), longest) for text in written])
+    versions += [
+        [words(errors(text, settings.word_errors), longest) for text in written]
+        for _ in range(len(CHANCES) - 2)
+    ]
     return versions
 
 
@@ -178,23 +200,20 @@ def _start_vectors(base: Teacher, pieces: Sequence[str], dimensions: int) -> Mat
     return np.asarray(reduced / reduced.std() * 0.5, np.float32)
 
 
-def _weights(student: Student, pieces: Sequence[str]) -> dict[str, npt.NDArray[np.generic]]:
+def _weights(student: Student) -> dict[str, npt.NDArray[np.generic]]:
     vectors = student.vectors.weight.detach().numpy()[:-1]
-    scales = (np.abs(vectors).max(1) / 127.0 + 1e-9).astype(np.float16)
+    scales = (np.abs(vectors).max(1) / 127.0 + 1e-7).astype(np.float16)
+    rounded = np.round(vectors / scales[:, None].astype(np.float32)).clip(-127, 127)
     weights: dict[str, npt.NDArray[np.generic]] = {
-        "vocabulary": np.frombuffer("\n".join(pieces).encode("utf-8"), np.uint8),
-        "vectors": np.round(vectors / scales[:, None].astype(np.float32))
-        .clip(-127, 127)
-        .astype(np.int8),
+        "vectors": rounded.astype(np.int8),
         "scales": scales,
-        "widths": np.asarray(student.settings.widths, np.int8),
         "linear_bias": student.linear.bias.detach().numpy().astype(np.float32),
     }
     matrices = {"linear": student.linear.weight.detach().numpy().T}
-    for at, one in enumerate(student.filters):
+    for width, one in zip(student.settings.widths, student.filters, strict=True):
         turned = one.weight.detach().numpy().transpose(2, 1, 0)
-        matrices[f"filters{at}"] = turned.reshape(-1, turned.shape[2])
-        weights[f"bias{at}"] = one.bias.detach().numpy().astype(np.float32)
+        matrices[f"filters{width}"] = turned.reshape(-1, turned.shape[2])
+        weights[f"bias{width}"] = one.bias.detach().numpy().astype(np.float32)
     for name, matrix in matrices.items():
         scale = (np.abs(matrix).max(0) / 127.0 + 1e-9).astype(np.float32)
         weights[name] = np.round(matrix / scale).astype(np.int8)

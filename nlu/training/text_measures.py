@@ -118,6 +118,8 @@ def measure(model: WordsModel, encoder: Encoder, data: Path, seed: int) -> dict[
             name: round(macro_f1(said[:, part], test.targets[:, part]), 4)
             for name, part in SETS.items()
         }
+        if condition == CONDITIONS[0]:
+            found["interval_28_labels"] = _interval(said[:, :28], test.targets[:, :28])
         if condition == CONDITIONS[2]:
             chances = 1 / (1 + np.exp(-logits[:, :28] / float(model.temperatures[0])))
             found["ece_28_labels_word_errors"] = round(label_ece(chances, test.targets[:, :28]), 4)
@@ -190,21 +192,32 @@ def fit_weights(desk: Matrix, scores: Matrix, goal: npt.NDArray[np.intp], weight
     return np.asarray(minimize(loss, start, jac=True, method="L-BFGS-B", bounds=bounds).x)
 
 
-def best_threshold(logits: Matrix, wanted: npt.NDArray[np.bool_]) -> float:
-    """The logit at which F1 is highest."""
-    order = np.argsort(-logits, kind="stable")
-    hits = np.cumsum(wanted[order])
-    f1 = 2 * hits / (np.arange(1, len(order) + 1) + max(1, wanted.sum()))
-    smooth = np.convolve(f1, np.ones(5) / 5, mode="same")
-    at = int(np.argmax(smooth[: max(1, len(order) - 2)]))
-    after = min(at + 1, len(order) - 1)
-    return float((logits[order[at]] + logits[order[after]]) / 2)
+def best_threshold(logits: Matrix, wanted: npt.NDArray[np.bool_], width: float = 0.3) -> float:
+    """The logit at which F1 is highest, F1 being averaged over neighbours within about `width`
+    logits, so that a rare label's threshold does not hang on one text."""
+    grid = np.linspace(logits.max(), logits.min(), 400)
+    ordered = np.sort(-logits)
+    count = np.searchsorted(ordered, -grid, side="right")
+    hits = np.concatenate(([0], np.cumsum(wanted[np.argsort(-logits, kind="stable")])))[count]
+    f1 = 2 * hits / (count + max(1, wanted.sum()))
+    near = np.exp(-0.5 * ((grid[:, None] - grid) / width) ** 2)
+    return float(grid[int(np.argmax(near @ f1 / near.sum(1)))])
 
 
 def macro_f1(said: npt.NDArray[np.bool_], wanted: npt.NDArray[np.bool_]) -> float:
     """Mean over labels of F1."""
     hits = (said & wanted).sum(0)
     return float(np.mean(2 * hits / np.maximum(1, said.sum(0) + wanted.sum(0))))
+
+
+def _interval(
+    said: npt.NDArray[np.bool_], wanted: npt.NDArray[np.bool_], times: int = 300
+) -> list[float]:
+    """The middle 95 % of macro-F1 over resampled texts."""
+    chance = np.random.default_rng(0)
+    picks = (chance.integers(0, len(said), len(said)) for _ in range(times))
+    values = [macro_f1(said[pick], wanted[pick]) for pick in picks]
+    return [round(float(value), 4) for value in np.quantile(values, (0.025, 0.975))]
 
 
 def ece(chances: Matrix, goal: npt.NDArray[np.intp], bins: int = 15) -> float:

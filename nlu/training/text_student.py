@@ -1,4 +1,4 @@
-"""The small network that ships as the text model, in torch, and how it is trained."""
+"""The small networks that ship as the text model, in torch, and how one is trained."""
 
 from __future__ import annotations
 
@@ -21,16 +21,15 @@ Matrix = npt.NDArray[np.float32]
 class StudentSettings:
     """What the shipped text model was trained with."""
 
-    dimensions: int = 128
+    dimensions: int = 96
     widths: tuple[int, ...] = (1, 2, 3, 4)
-    filters: int = 192
-    dropout: float = 0.5
+    filters: int = 160
+    dropout: float = 0.45
     epochs: int = 8
     batch: int = 128
-    learning_rate: float = 1.5e-3
+    learning_rate: float = 2e-3
     longest: int = 48
     averaging: float = 0.998
-    teacher_weight: float = 0.5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,15 +37,14 @@ class Examples:
     """Texts as pieces, each in several versions, with targets.
 
     `versions[k][i]` holds the pieces of text i in its k-th version; `targets` [n, labels] in
-    [0, 1] with NaN where a label is unknown; `desk` [n] the service emotion or -1;
-    `teacher` [n, labels] chances said by the teacher, NaN where it was not asked.
+    [0, 1] with NaN where a label is unknown; `desk` [n] the service emotion or -1, with
+    `desk_weight` [n] in the loss.
     """
 
     versions: Sequence[Sequence[Sequence[int]]]
     targets: Matrix
     desk: npt.NDArray[np.int64]
     desk_weight: Matrix
-    teacher: Matrix
 
 
 class Student:
@@ -127,7 +125,7 @@ def fit(student: Student, examples: Examples, chances: Sequence[float], seed: in
             shown = chance.choices(examples.versions, chances, k=len(batch))
             pieces = [version[at] for version, at in zip(shown, batch, strict=True)]
             logits = student(student.padded(pieces), training=True)
-            loss = _loss(logits, examples, batch, settings.teacher_weight)
+            loss = _loss(logits, examples, batch)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
@@ -143,16 +141,14 @@ def fit(student: Student, examples: Examples, chances: Sequence[float], seed: in
             parameter.copy_(mean)
 
 
-def _loss(logits: Any, examples: Examples, batch: Sequence[int], teacher_weight: float) -> Any:
+def _loss(logits: Any, examples: Examples, batch: Sequence[int]) -> Any:
     import torch
     from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
     goal = torch.from_numpy(examples.targets[batch])
-    taught = torch.from_numpy(examples.teacher[batch])
-    mixed = torch.where(taught.isnan(), goal, (1 - teacher_weight) * goal + teacher_weight * taught)
-    known = ~mixed.isnan()
+    known = ~goal.isnan()
     labels = binary_cross_entropy_with_logits(
-        logits[:, : goal.shape[1]], mixed.nan_to_num(), reduction="none"
+        logits[:, : goal.shape[1]], goal.nan_to_num(), reduction="none"
     )
     desk = torch.from_numpy(examples.desk[batch])
     weight = torch.from_numpy(examples.desk_weight[batch])
