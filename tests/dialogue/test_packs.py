@@ -262,14 +262,21 @@ def test_any_yaml_is_told_off_and_never_crashes(
 
 def test_the_narrowest_wording_whose_facts_are_known_is_used() -> None:
     pack = load_pack("retail")
-    late = {"order_status": "late", "promised_date": "2026-06-01"}
-    own = pack.phrases_for("own_fault", intent="where_is_my_order", facts=late)
-    assert "{promised_date}" in own[0]
-    unknown = pack.phrases_for(
-        "own_fault", intent="where_is_my_order", facts={"order_status": "late"}
-    )
+    known = {"item": "lamp"}
+    own = pack.phrases_for("own_fault", intent="wrong_or_damaged_item", facts=known)
+    assert "{item}" in own[0]
+    unknown = pack.phrases_for("own_fault", intent="wrong_or_damaged_item")
     assert unknown
     assert all(placeholders(text) == frozenset() for text in unknown)
+    late = {
+        "order_status": "late",
+        "item": "lamp",
+        "carrier": "Swift",
+        "expected_date": "2026-06-05",
+    }
+    said = pack.phrases_for("answer", intent="where_is_my_order", facts=late)
+    assert said
+    assert all(placeholders(text) <= late.keys() for text in said)
 
 
 @given(st.one_of(st.none(), st.integers(-5, 5), st.sampled_from(["a", "b"])))
