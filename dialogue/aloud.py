@@ -58,7 +58,7 @@ def code_groups(code: str) -> tuple[str, ...]:
     signs = [sign.upper() for sign in code if sign.isalnum()]
     if not signs:
         return (code,)
-    groups = []
+    groups: list[str] = []
     while signs:
         size = {4: 2 if not groups else 4, 2: 2, 1: 1}.get(len(signs), 3)
         groups.append(" ".join(signs[:size]))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
+from dialogue import offers
 from dialogue.customers.consent import withdrawals
 from dialogue.customers.records import (
     Answer,
@@ -17,7 +18,7 @@ from dialogue.customers.records import (
     Record,
     TurnWrites,
 )
-from dialogue.drafting import Draft, accepts_offer, refuses_offer
+from dialogue.drafting import Draft
 from dialogue.state import CallState
 from dialogue.types import ConsentState, CustomerContext, EffectResult
 from nlu.errors import AttuneError
@@ -164,9 +165,9 @@ def _offers(draft: Draft, before: CallState, call_id: str, now: datetime) -> tup
     made: list[Record] = []
     heard = draft.turn.heard
     answer: Answer = ""
-    if refuses_offer(heard, before):
+    if offers.refused(heard, before):
         answer = "refused"
-    elif accepts_offer(heard, before):
+    elif offers.accepted(heard, before):
         answer = "accepted"
     if answer:
         offered = before.offered[-1]

@@ -8,14 +8,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
+from dialogue import offers, tasks
 from dialogue import policy as policies
 from dialogue import regulation as regulations
-from dialogue import tasks
 from dialogue.actions import Actions, effect_of
 from dialogue.bookkeeping import Books, Store, writes
 from dialogue.connectors.protocol import Connector
 from dialogue.customers.consent import grants_for, withdrawals
-from dialogue.drafting import Draft, Drafter, Rewriter, accepts_offer
+from dialogue.drafting import Draft, Drafter, Rewriter
 from dialogue.frames import Heard, Step
 from dialogue.opening import RULE as OPENING_RULE
 from dialogue.opening import opening
@@ -208,7 +208,7 @@ class Conversation:
     def _step(self, turn: TurnInput) -> Step:
         heard, state = turn.heard, self._state
         key = f"{self.call_id}:{state.turn + 1}"
-        if accepts_offer(heard, state):
+        if offers.accepted(heard, state):
             return self._offer_taken(turn, key)
         if turn.given.resolved:
             return self._settled(turn)

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 
 from dialogue import delivery, handoff, offers, replying, wording
 from dialogue.actions import next_best_actions
-from dialogue.answers import yes_or_no
 from dialogue.customers.consent import withdrawals
 from dialogue.frames import Frame, Heard, Step
 from dialogue.packs.facts import say_facts, standing_facts
@@ -27,7 +26,7 @@ from dialogue.types import (
     Reason,
     Reply,
 )
-from nlu.types import OTHER_INTENT, Emotion
+from nlu.types import OTHER_INTENT, Emotion, EmotionEstimate
 
 
 class Rewriter(Protocol):
@@ -234,7 +233,7 @@ class Drafter:
         heard, matter, offer = turn.heard, step.intent, decision.offer
         once = frozenset(move for move in worded.moves if self._is_once(move))
         settled = step.resolved and matter != OTHER_INTENT
-        refused = frozenset(state.offered[-1:]) if refuses_offer(heard, state) else frozenset()
+        refused = frozenset(state.offered[-1:]) if offers.refused(heard, state) else frozenset()
         return replace(
             state.saying(matter, once),
             turn=state.turn + 1,
@@ -252,7 +251,7 @@ class Drafter:
             refused_offers=state.refused_offers | refused,
             said=(*state.said, heard.text) if heard.text.strip() else state.said,
             matters=(*state.matters, matter) if settled else state.matters,
-            smoothed=None if step.resolved else turn.estimate,
+            smoothed=_smoothed(state, step, turn),
             expects=decision.expects,
             handed_over=state.handed_over or decision.handoff is not None,
             forget=state.forget or "forget_call" in heard.signals,
@@ -263,27 +262,27 @@ class Drafter:
         return known is not None and known.once
 
 
-def refuses_offer(heard: Heard, state: CallState) -> bool:
-    """Whether the caller says no to the offer just made."""
-    return state.offer_open and ("refuses_offer" in heard.signals or yes_or_no(heard) is False)
-
-
-def accepts_offer(heard: Heard, state: CallState) -> bool:
-    """Whether the caller says yes to the offer just made."""
-    return state.offer_open and not refuses_offer(heard, state) and bool(yes_or_no(heard))
-
-
 def _asides(heard: Heard, state: CallState) -> tuple[str, ...]:
     asides = []
     if "forget_call" in heard.signals:
         asides.append("call_forgotten")
     elif "withdraw_voice" in heard.signals:
         asides.append("voice_withdrawn")
-    if refuses_offer(heard, state):
+    if offers.refused(heard, state):
         asides.append("offer_refused")
-    elif accepts_offer(heard, state):
+    elif offers.accepted(heard, state):
         asides.append("offer_accepted")
     return tuple(asides)
+
+
+def _smoothed(state: CallState, step: Step, turn: TurnInput) -> EmotionEstimate | None:
+    """The course that the next turn goes on from: a settled matter ends it, a turn without an
+    estimate leaves it, and one in which the voice was withdrawn keeps nothing of the voice."""
+    if step.resolved:
+        return None
+    if turn.estimate.abstained is None:
+        return turn.estimate
+    return None if withdrawals(turn.heard.signals) else state.smoothed
 
 
 def _only_claimed(frame: Frame | None) -> dict[str, str]:

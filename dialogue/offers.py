@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dialogue.answers import yes_or_no
+from dialogue.frames import Heard
 from dialogue.packs.format import Offer, Pack, holds
 from dialogue.policy import Policy
+from dialogue.state import CallState
 from dialogue.types import CustomerContext, OfferMade, Reason, Strategy
 from dialogue.wording import Line
 
@@ -97,6 +100,16 @@ def made(id: str, texts: Sequence[str]) -> OfferMade:
     """The record of an offer from its three worded parts."""
     what, why, refuse = texts
     return OfferMade(id, what, why, refuse)
+
+
+def refused(heard: Heard, state: CallState) -> bool:
+    """Whether the caller says no to the offer just made."""
+    return state.offer_open and ("refuses_offer" in heard.signals or yes_or_no(heard) is False)
+
+
+def accepted(heard: Heard, state: CallState) -> bool:
+    """Whether the caller says yes to the offer just made."""
+    return state.offer_open and not refused(heard, state) and bool(yes_or_no(heard))
 
 
 def _shut(context: CustomerContext, occasion: Occasion) -> str | None:

@@ -214,6 +214,15 @@ def test_wrong_usage_is_one_sentence(arguments: list[str], says: str) -> None:
     assert "\n" not in str(refused.value)
 
 
+def test_a_customers_history_and_consents_count() -> None:
+    words = ("--emotion", "angry=0.6", "--intent", "where_is_my_order")
+    known, stranger = decided(*words, "--customer", "C1001"), decided(*words)
+    assert "own_history" in known["moves"]
+    assert "own_history" not in stranger["moves"]
+    assert "G4" not in known["rules"]
+    assert "G4" in stranger["rules"]
+
+
 def test_an_empty_file_is_nothing_to_do(tmp_path) -> None:
     (tmp_path / "empty.jsonl").write_text("\n\n")
     with pytest.raises(AttuneError, match="holds no line"):

@@ -147,18 +147,18 @@ def _asker(pack_name: str | None) -> Asker:
     from voice.settings import load
 
     pack = load_pack(pack_name or load().pack)
-    return Asker(pack, _Customers().find, _Understanding(pack).understand)
+    return Asker(pack, _Customers(pack).find, _Understanding(pack).understand)
 
 
 class _Customers:
     """The customers' store, opened when a customer is first named."""
 
-    def __init__(self) -> None:
+    def __init__(self, pack: Pack) -> None:
+        self._pack = pack
         self._store: Any = None
 
     def find(self, customer: str) -> CustomerContext:
         """Who it is. Raises `AttuneError` when there is no such customer."""
-        from dialogue.asking import AT
         from dialogue.customers.store import CustomerStore
         from voice.settings import load
 
@@ -166,7 +166,7 @@ class _Customers:
             settings = load()
             settings.data_dir.mkdir(parents=True, exist_ok=True)
             self._store = CustomerStore.open(settings.database, data_dir=settings.data_dir)
-        del AT
+            self._store.seed_pack(self._pack)
         context: CustomerContext = self._store.context(customer)
         if context.id is None:
             raise AttuneError(
