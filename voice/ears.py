@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -22,6 +23,7 @@ EMOTION_EVERY_MS = 250
 _TAIL_MS = 3_000
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class VoiceStream(Protocol):
@@ -83,7 +85,7 @@ class TurnEar:
         self._pending: list[AudioFrame] = []
         self._tail: deque[AudioFrame] = deque(maxlen=_TAIL_MS // FRAME_MS)
         self._since_estimate_ms = 0
-        self._heard_until_ms = 0
+        self._broken: Exception | None = None
         self.partial = ""
         self.course: list[tuple[int, EmotionEstimate]] = []
 
@@ -110,10 +112,17 @@ class TurnEar:
                 self._stream.accept(frame)
             self.partial = self._stream.partial()
 
-        self._clock.timed("recognition", recognise)
+        if self._broken is None:
+            try:
+                self._clock.timed("recognition", recognise)
+            except Exception as error:
+                self._broken = error
         if self._voice is not None:
-            self._clock.timed("voice_emotion", lambda: self._feel(batch))
-        self._heard_until_ms = batch[-1].end_ms
+            try:
+                self._clock.timed("voice_emotion", lambda: self._feel(batch))
+            except Exception:
+                log.exception("the voice is not analysed any further in this turn")
+                self.forget_voice()
 
     def _feel(self, batch: list[AudioFrame]) -> None:
         if self._voice is None:
@@ -125,8 +134,10 @@ class TurnEar:
             self.course.append((batch[-1].end_ms, self._voice.estimate()))
 
     async def transcript(self) -> Transcript:
-        """The words of everything heard so far."""
+        """The words of everything heard so far. Raises what broke the recogniser, if it broke."""
         await self.flush()
+        if self._broken is not None:
+            raise self._broken
         async with self._lock:
             return await asyncio.get_running_loop().run_in_executor(
                 self._executor, self._clock.timed, "recognition_final", self._stream.final
@@ -142,12 +153,16 @@ class TurnEar:
             return VoiceEvidence(voice.estimate(), voice.quality(), voice.features_summary())
 
         async with self._lock:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._executor, self._clock.timed, "voice_emotion", evidence
-            )
+            try:
+                return await asyncio.get_running_loop().run_in_executor(
+                    self._executor, self._clock.timed, "voice_emotion", evidence
+                )
+            except Exception:
+                log.exception("the voice could not be judged in this turn")
+                return None
 
     def forget_voice(self) -> None:
-        """The caller withdrew: drop every acoustic value of this turn."""
+        """Drop every acoustic value of this turn."""
         self._voice = None
         self.course.clear()
 

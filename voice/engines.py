@@ -72,9 +72,14 @@ class CallerIdentity:
     consents: Mapping[Purpose, ConsentState] | None = None
 
 
-def caller_context(engines: Engines, identity: CallerIdentity, now: datetime) -> CustomerContext:
-    """Who is calling. Raises `AttuneError` when a customer is named who does not exist."""
-    context = engines.store.context(identity.customer, phone=identity.phone, now=now)
+def caller_context(
+    engines: Engines, identity: CallerIdentity, now: datetime, call: str
+) -> CustomerContext:
+    """Who is calling, by what is known from before this call.
+
+    Raises `AttuneError` when a customer is named who does not exist.
+    """
+    context = engines.store.context(identity.customer, phone=identity.phone, now=now, but_call=call)
     if identity.customer is not None and context.id is None:
         raise AttuneError(
             f"--customer {identity.customer}: no such customer; "
@@ -95,7 +100,7 @@ def open_loop(
     """A call on `channel` for this caller, ready to run."""
     now = started_at or datetime.now(UTC)
     name = call or uuid.uuid4().hex[:12]
-    context = caller_context(engines, identity, now)
+    context = caller_context(engines, identity, now, name)
     jurisdiction = identity.jurisdiction or context.jurisdiction or engines.settings.jurisdiction
     conversation = Conversation(
         engines.pack,

@@ -23,7 +23,6 @@ from voice.types import (
     Synthesizer,
 )
 
-
 log = logging.getLogger(__name__)
 
 
@@ -126,10 +125,12 @@ class Mouth:
             return False
         start_ms: int | None = None
         achieved: AchievedDelivery | None = None
-        chunks = (
-            iter(ready.chunks) if ready else self._synthesizer.speak(clause.text, clause.delivery)
-        )
         try:
+            chunks = (
+                iter(ready.chunks)
+                if ready
+                else self._synthesizer.speak(clause.text, clause.delivery)
+            )
             while (chunk := await self._next(chunks, ready is not None)) is not None:
                 at_ms = max(self._now_ms(), utterance.end_ms)
                 if not await self._queue(chunk.samples, utterance, alive):

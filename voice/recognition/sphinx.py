@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import threading
+import warnings
 from collections import deque
 from typing import Any
 
@@ -54,7 +55,13 @@ class SphinxRecognizer:
         del expectation
         with self._lock:
             decoder = self._idle.pop() if self._idle else None
-        return SphinxStream(self, decoder or self._load())
+        decoder = decoder or self._load()
+        with warnings.catch_warnings():
+            # Called deprecated, yet without it the noise statistics of the turn before stay, and
+            # the same turn gets other confidences.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            decoder.start_stream()
+        return SphinxStream(self, decoder)
 
     def give_back(self, decoder: Any) -> None:
         """Take a decoder back for the next stream."""
