@@ -6,11 +6,13 @@ import hashlib
 import hmac
 import json
 import os
+import queue
 import re
+import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import httpx
 
@@ -110,7 +112,7 @@ class HttpConnector:
             status, content = self._send(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
             return ReadResult(problem=UNAVAILABLE), True
-        except (httpx.HTTPError, _NonsenseError):
+        except (httpx.HTTPError, httpx.InvalidURL, RuntimeError, _NonsenseError):
             return ReadResult(problem=in_doubt), repeatable
         if status in operation.problems:
             return ReadResult(problem=operation.problems[status]), False
@@ -131,38 +133,58 @@ class HttpConnector:
         path = re.sub(
             r"\{(\w+)\}", lambda name: quote(str(values.get(name[1], "")), safe=""), operation.path
         )
-        url = self._settings.url.rstrip("/") + path
         body = b""
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
         if operation.body:
             wanted = {name: values.get(name) for name in operation.body}
             body = json.dumps(wanted, sort_keys=True).encode()
             headers["Content-Type"] = "application/json"
         if key is not None:
             headers["Idempotency-Key"] = key
+        url = self._settings.url.rstrip("/") + path
+        request = self._client.build_request(operation.method, url, content=body, headers=headers)
         if self._secret:
             timestamp = str(int(self._clock()))
-            parts = urlsplit(url)
-            target = parts.path + (f"?{parts.query}" if parts.query else "")
-            headers["X-Attune-Timestamp"] = timestamp
-            headers["X-Attune-Signature"] = signature(
+            target = request.url.raw_path.decode("ascii")
+            request.headers["X-Attune-Timestamp"] = timestamp
+            request.headers["X-Attune-Signature"] = signature(
                 self._secret, operation.method, target, timestamp, body
             )
-        return self._client.build_request(operation.method, url, content=body, headers=headers)
+        return request
 
     def _send(self, request: httpx.Request) -> tuple[int, bytes]:
-        """Status and body within the deadline, however slowly the bytes drip."""
-        ends = time.monotonic() + self._settings.timeout_s
-        response = self._client.send(request, stream=True)
+        """Status and body within the deadline, however slowly the bytes drip.
+
+        A library's timeouts count from byte to byte, so the request gets a thread of its own,
+        which is left behind when the deadline has passed.
+        """
+        answers: queue.SimpleQueue[tuple[int, bytes] | Exception] = queue.SimpleQueue()
+        threading.Thread(target=self._fetch, args=(request, answers), daemon=True).start()
         try:
-            content = b""
-            for piece in response.iter_bytes():
-                content += piece
-                if len(content) > _MOST_BYTES or time.monotonic() > ends:
-                    raise _NonsenseError
-            return response.status_code, content
-        finally:
-            response.close()
+            answer = answers.get(timeout=self._settings.timeout_s)
+        except queue.Empty:
+            raise httpx.ReadTimeout("the deadline has passed", request=request) from None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _fetch(
+        self, request: httpx.Request, answers: queue.SimpleQueue[tuple[int, bytes] | Exception]
+    ) -> None:
+        ends = time.monotonic() + self._settings.timeout_s
+        try:
+            response = self._client.send(request, stream=True)
+            try:
+                content = b""
+                for piece in response.iter_bytes():
+                    content += piece
+                    if len(content) > _MOST_BYTES or time.monotonic() > ends:
+                        raise _NonsenseError
+                answers.put((response.status_code, content))
+            finally:
+                response.close()
+        except Exception as error:
+            answers.put(error)
 
 
 class _NonsenseError(Exception):

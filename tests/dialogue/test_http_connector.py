@@ -99,6 +99,15 @@ def drip(handler: http.server.BaseHTTPRequestHandler) -> None:
         time.sleep(0.05)
 
 
+def drip_headers(handler: http.server.BaseHTTPRequestHandler) -> None:
+    """A header that grows for ever, a few letters at a time."""
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    for _ in range(20):
+        handler.wfile.write(b"z")
+        handler.wfile.flush()
+        time.sleep(0.05)
+
+
 def cut_off(handler: http.server.BaseHTTPRequestHandler) -> None:
     handler.send_response(200)
     handler.send_header("Content-Length", "1000")
@@ -175,12 +184,24 @@ def test_a_status_that_the_pack_names_is_that_problem_and_is_not_tried_again(
     assert len(service.seen) == 1
 
 
-@pytest.mark.parametrize(
-    "failure", [say(500), say(503), say(429), hang(0.25), hang_up, cut_off, endless, drip, no_http,
-                say(200, b"<html>"), say(200, b'{"order": 7}'), say(200, b"[" * 100_000)],
-    ids=["500", "503", "429", "hangs", "hangs up", "cut off", "endless", "drips", "no http",
-         "html", "no facts", "deep"],
-)  # fmt: skip
+FAILURES = {
+    "500": say(500),
+    "503": say(503),
+    "429": say(429),
+    "hangs": hang(0.25),
+    "hangs up": hang_up,
+    "cut off": cut_off,
+    "endless": endless,
+    "drips": drip,
+    "drips headers": drip_headers,
+    "no http": no_http,
+    "html": say(200, b"<html>"),
+    "no facts": say(200, b'{"order": 7}'),
+    "deep": say(200, b"[" * 100_000),
+}
+
+
+@pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES.keys())
 def test_a_read_is_repeated_after_a_failure_and_then_unavailable(
     service: Service, failure: Callable[[http.server.BaseHTTPRequestHandler], None]
 ) -> None:
