@@ -4,7 +4,8 @@
 
 Every call is a fresh order of events from the Hypothesis state machine in
 `tests/dialogue/consent_world.py`, which knows on its own what the table allows and compares after
-every step. Prints one JSON object; on a violation Hypothesis prints the shortest order that shows it.
+every step. Prints one JSON object; on a violation Hypothesis prints the shortest order of events
+that shows it.
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ and not from the code, so that the two can disagree. Used by the tests and, at f
 
 from __future__ import annotations
 
+import functools
+import sqlite3
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
@@ -45,13 +47,28 @@ purposes = st.sampled_from(sorted(Purpose))
 customers = st.sampled_from(["C0", "C1"])
 
 
+@functools.cache
+def _prepared() -> tuple[CustomerStore, sqlite3.Connection, bytes]:
+    store = CustomerStore.open("sqlite://")
+    import_customers(store, [CustomerIn(id="C0"), CustomerIn(id="C1")], START)
+    connection = store.database.engine.raw_connection().driver_connection
+    assert isinstance(connection, sqlite3.Connection)
+    return store, connection, connection.serialize()
+
+
+def fresh_store() -> CustomerStore:
+    """A store in memory with two customers and no past; making the schema anew takes longer."""
+    store, connection, image = _prepared()
+    connection.deserialize(image)
+    return store
+
+
 class ConsentWorld(RuleBasedStateMachine):
     """Two customers, one telephone, any order of events."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.store = CustomerStore.open("sqlite://")
-        import_customers(self.store, [CustomerIn(id="C0"), CustomerIn(id="C1")], START)
+        self.store = fresh_store()
         self.regulations = regulation.load()
         self.clock = 0
         self.recorded: dict[str, dict[Purpose, tuple[ConsentState, str]]] = {"C0": {}, "C1": {}}
@@ -163,4 +180,3 @@ class ConsentWorld(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         assert self.store.verify_audit().whole
-        self.store.close()

@@ -51,6 +51,7 @@ class Outcome:
 
     turns: int
     kills: int
+    kills_while_writing: int
     half_written: int
     doubled: int
     missing: int
@@ -116,7 +117,7 @@ def run(url: str, turns: int, kills: int, seed: int, longest_s: float = 0.25) ->
         return process
 
     writers = [start(), start()]
-    half_written = done = 0
+    half_written = done = while_writing = 0
     while done < kills:
         time.sleep(chance.uniform(0.02, longest_s))
         victim = chance.randrange(2)
@@ -124,7 +125,9 @@ def run(url: str, turns: int, kills: int, seed: int, longest_s: float = 0.25) ->
             os.kill(writers[victim].pid, signal.SIGKILL)
         writers[victim].join()
         done += 1
-        half_written += len(set(_count(store))) > 1
+        counts = _count(store)
+        half_written += len(set(counts)) > 1
+        while_writing += max(counts) < turns
         store.close()
         writers[victim] = start()
     for writer in writers:
@@ -141,6 +144,7 @@ def run(url: str, turns: int, kills: int, seed: int, longest_s: float = 0.25) ->
     return Outcome(
         turns,
         done,
+        while_writing,
         half_written,
         max(0, max(counts) - turns) + max(0, audited - turns) + max(0, sum(lengths) - turns),
         max(0, turns - min(counts)) + max(0, turns - audited) + max(0, turns - sum(lengths)),

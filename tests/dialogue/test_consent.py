@@ -140,12 +140,25 @@ def test_no_agents_samples_are_relabelled_as_the_callers() -> None:
         assert "agent" not in given_to.lower(), path
 
 
-def test_the_acoustic_model_refuses_the_agents_voice_at_run_time() -> None:
+def test_whatever_in_nlu_takes_audio_takes_the_callers() -> None:
+    found = {
+        ast.unparse(argument.annotation) if argument.annotation else "nothing"
+        for path, tree in sources()
+        if path.parts[0] == "nlu" and "training" not in path.parts
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        for argument in (*node.args.args, *node.args.kwonlyargs)
+        if argument.arg == "audio"
+    }
+    assert found <= {"CallerAudio", "CallerAudio | None"} and found
+
+
+def test_the_acoustic_model_refuses_the_agents_voice_before_anything_else() -> None:
     acoustic = pytest.importorskip("nlu.emotion.acoustic")
-    model = acoustic.AcousticModel.load()
+    without_weights = object.__new__(acoustic.AcousticModel)
     audio = AgentAudio(np.zeros(16_000, np.float32), 16_000)
-    with pytest.raises(TypeError):
-        model.estimate(audio, operator_grants([V])[V])
+    with pytest.raises(TypeError, match="AgentAudio"):
+        without_weights.estimate(audio, operator_grants([V])[V])
 
 
 # --- the regimes ----------------------------------------------------------------------------

@@ -273,3 +273,4 @@ def test_two_killed_writers_leave_every_turn_once_and_whole(tmp_path: Path) -> N
     outcome = killed_writers.run(url, turns=60, kills=12, seed=4, longest_s=0.2)
     assert (outcome.half_written, outcome.doubled, outcome.missing) == (0, 0, 0)
     assert outcome.audit_problem is None
+    assert outcome.kills_while_writing > 0
