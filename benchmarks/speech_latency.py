@@ -10,6 +10,7 @@ loaded into this process, is given beside them.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import time
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from dialogue.types import Delivery
 from voice.speech import open_synthesizer
+from voice.speech.engine import Engine
 
 SUBJECTS = ("Your order", "The parcel", "The refund", "Your new card", "The second box")
 VERBS = ("left the warehouse on", "was sent back to us on", "will be with you before")
@@ -28,11 +30,17 @@ DELIVERIES = {
 }
 
 
-def processor_ms(texts: list[str], delivery: Delivery) -> float:
-    """Median processor time from the request to the first samples, with the engine loaded here."""
+@functools.cache
+def engine_here() -> Engine:
+    """The engine in this process, of which there may be only one."""
     from voice.speech.espeak_engine import EspeakEngine
 
-    engine = EspeakEngine("en-us+f2")
+    return EspeakEngine("en-us+f2")
+
+
+def processor_ms(texts: list[str], delivery: Delivery) -> float:
+    """Median processor time from the request to the first samples, with the engine loaded here."""
+    engine = engine_here()
     first: list[float] = []
 
     def emit(_samples: object, _words: object) -> bool:

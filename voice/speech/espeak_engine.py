@@ -19,8 +19,10 @@ from voice.speech.master import Master, mastered, pcm_of
 from voice.speech.prosody import Measurement, measure
 from voice.types import RATE_HZ, Pcm, Word
 
-_LISTEN_S = 1.8
-"""How much of a piece the pace is measured on while a listener waits for the first sample."""
+_OPENING_CHARACTERS = 40
+"""The longest piece whose pace is measured and corrected while a listener waits for its first
+sample: that takes two silent passes, 1.1 ms for each second of speech. A longer opening relies on
+the table (mean error of pace 0.5 % against 0.3 %, `benchmarks/delivery.py`)."""
 
 _TAIL = RATE_HZ // 100
 _REMEMBERED = 512
@@ -67,33 +69,28 @@ class EspeakEngine:
         settings = self._settings.get(key)
         if settings is None:
             settings = self._calibration.settings(delivery)
-            if delivery.rate != 1:
-                settings = self._pace_corrected(text, delivery.rate, settings, opens=opens)
+            if delivery.rate != 1 and not (opens and len(text) > _OPENING_CHARACTERS):
+                settings = self._pace_corrected(text, delivery.rate, settings)
             self._settings.keep(key, settings)
         return settings
 
-    def _pace_corrected(
-        self, text: str, asked: float, settings: EspeakSettings, *, opens: bool
-    ) -> EspeakSettings:
-        limit = _LISTEN_S if opens else None
-        neutral = self._times(text, self._calibration.neutral, limit)
-        predicted = self._times(text, settings, limit)
-        common = min(len(neutral), len(predicted))
-        if common == 0 or predicted[common - 1] <= 0:
+    def _pace_corrected(self, text: str, asked: float, settings: EspeakSettings) -> EspeakSettings:
+        neutral = self._length(text, self._calibration.neutral)
+        predicted = self._length(text, settings)
+        if not neutral or not predicted:
             return settings
-        got = neutral[common - 1] / predicted[common - 1]
-        return self._calibration.corrected(settings, asked, got)
+        return self._calibration.corrected(settings, asked, neutral / predicted)
 
-    def _times(self, text: str, settings: EspeakSettings, limit_s: float | None) -> list[int]:
-        """When words begin and clauses end, in samples, without keeping the sound."""
-        times: list[int] = []
+    def _length(self, text: str, settings: EspeakSettings) -> int:
+        """Where the last clause ends, in samples; the sound is dropped."""
+        ends = [0]
 
         def note(_pcm: bytes, marks: list[Mark]) -> bool:
-            times.extend(mark.sample for mark in marks)
-            return limit_s is None or not times or times[-1] < limit_s * self.rate_hz
+            ends.extend(mark.sample for mark in marks if mark.kind == EVENT_CLAUSE_END)
+            return True
 
         self._run(text, settings, note)
-        return times
+        return ends[-1]
 
     def _at_neutral(self, text: str) -> Measurement:
         if (known := self._neutral.get(text)) is not None:
