@@ -8,6 +8,7 @@ number is the only cancellation: whatever belongs to an older one is stale.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
@@ -19,7 +20,7 @@ from typing import Any
 from dialogue.types import HandoffBrief, Reply
 from nlu.errors import AttuneError
 from voice.answering import Answer, Answerer, CallerTurn
-from voice.ears import StageClock, TurnEar
+from voice.ears import StageClock, TurnEar, VoiceStream
 from voice.mouth import Mouth, SpeechFailure, Utterance, heard_clauses, unheard
 from voice.records import record_turn
 from voice.speculation import Deadlines, Mind, Prepared, Speculator, StageFailure, Talk
@@ -58,6 +59,8 @@ from voice.types import (
     TurnFinished,
 )
 from voice.vad import SpeechDetector
+
+log = logging.getLogger(__name__)
 
 SHORTEST_UNCLEAR_MS = 600
 _THREADS = 4
@@ -214,13 +217,20 @@ class VoiceLoop:
         self._generation += 1
         self._turns += 1
         clock = StageClock()
-        voice = self._mind.listen(RATE_HZ, self._talk.grants)
+        voice = self._voice_stream()
         expectation = Expectation(self._talk.expects)
         ear = TurnEar(self._recognizer, expectation, voice, self._executor, clock)
         for frame in self._preroll:
             ear.hear(frame)
         self._turn = CallerTurn(self._turns, start_ms, ear, clock, interrupts)
         self._tell(CallerSpeaking(self._turns, start_ms))
+
+    def _voice_stream(self) -> VoiceStream | None:
+        try:
+            return self._mind.listen(RATE_HZ, self._talk.grants)
+        except Exception:
+            log.exception("the voice is not analysed in this turn")
+            return None
 
     async def _listen(self, turn: CallerTurn) -> None:
         before = turn.ear.partial

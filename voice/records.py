@@ -11,9 +11,8 @@ from enum import Enum
 from pathlib import Path
 from typing import IO, Any
 
-from nlu.redaction import Redacted, redact
-
 from nlu.errors import AttuneError
+from nlu.redaction import Redacted, redact
 from nlu.types import Emotion, EmotionEstimate, Entity, Transcript, Understanding, Word
 from voice.answering import Answer
 from voice.types import ClauseRecord, TurnFinished, TurnRecord

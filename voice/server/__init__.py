@@ -1,0 +1,1 @@
+"""Telephone, kiosk and desk over the network."""

@@ -1,6 +1,6 @@
 """Is the caller interrupting, or only coughing, humming along, or is a door slamming?
 
-Stopping needs most of 180 ms judged speech and articulated: a hum ("mm-hm") keeps its energy
+Stopping needs most of 140 ms judged speech and articulated: a hum ("mm-hm") keeps its energy
 below 1 kHz, a cough or a slam is a burst that Silero drops within two windows. What still slips
 through is mended by the words: a bare "okay" or "right" lets the assistant go on.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from voice.types import FRAME_MS, RATE_HZ, AudioFrame
 from voice.vad import VoiceActivity
 
-WINDOW_MS = 180
+WINDOW_MS = 140
 SPEECH_SHARE = 0.75
 ARTICULATED_SHARE = 0.4
 SURE = 0.6
