@@ -124,7 +124,7 @@ def _find(text: str, names: tuple[str, ...], locale: str) -> list[Found]:
     numbers.block(phones)
     taken.add(phones)
     taken.add(find_addresses(text, tokens))
-    codes = find_codes(tokens)
+    codes = find_codes(tokens, lenient=True)
     free = [code for code in codes if numbers.is_free(code.start, code.end)]
     taken.add(value for code in free if (value := _number(tokens, code, locale)))
     taken.add(find_known_names(text, tokens, names))
@@ -203,6 +203,13 @@ def _cue(tokens: list[Token], first: int) -> str | None:
     return None
 
 
+def _cue_after(tokens: list[Token], after: int) -> str | None:
+    """ "... is my mobile"."""
+    if word_at(tokens, after) != "is" or word_at(tokens, after + 1) not in ("my", "the"):
+        return None
+    return "phone" if word_at(tokens, after + 2) in _CUES["phone"] | {"number"} else None
+
+
 def _cue_of(kind: str, word: str, tokens: list[Token], at: int) -> str:
     before = word_at(tokens, at - 1)
     if word == "code" and before not in ("security", "pin", "access", "verification"):
@@ -227,11 +234,11 @@ def _kind(tokens: list[Token], code: Code, locale: str) -> str | None:
     value, digits = code.value, code.digits
     if code.letters == 0 and is_card(value):
         return "card"
-    if 15 <= len(value) <= 34 and value[:2].isalpha() and _is_iban(value):
+    if 15 <= len(value) <= 34 and value[:2].isalpha() and value[2:].isdigit():
         return "iban"
     if word_at(tokens, code.after) in _QUANTITIES and digits < 7:
         return None
-    cue = _cue(tokens, code.first)
+    cue = _cue(tokens, code.first) or _cue_after(tokens, code.after)
     if cue is not None:
         return _kind_by_cue(cue, digits, len(value))
     plus = word_at(tokens, code.first - 1) in ("plus", "+")

@@ -259,6 +259,9 @@ def _accidental_start(tokens: list[Token], run: list[tuple[int, _Symbol]], first
 _CUES_OF_A_LETTER = frozenset({"number", "code", "reference", "id", "is", "it's", "letter", "#"})
 
 
+_AFTER_SPELLING = frozenset({"and", "but", "please", "at", "dot", "or", "is", "that's", "thanks"})
+
+
 def _accidental_end(
     tokens: list[Token], run: list[tuple[int, _Symbol]], first: int, after: int
 ) -> bool:
@@ -270,7 +273,9 @@ def _accidental_end(
         return False
     following = word_at(tokens, symbol.after)
     spelled_before = after - first > 1 and run[after - 2][1].kind == "letter"
-    return following[:1].isalpha() and (word == "i" or not spelled_before)
+    if spelled_before and (word == "a" or following in _AFTER_SPELLING):
+        return False
+    return following[:1].isalpha()
 
 
 def _code(tokens: list[Token], run: list[tuple[int, _Symbol]]) -> Code:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from nlu.spoken.cardinals import word_at
 from nlu.spoken.codes import find_codes
-from nlu.spoken.tokens import FILLERS, Found, Taken, Token
+from nlu.spoken.tokens import FILLERS, Found, Taken, Token, touching
 
 _WRITTEN = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}@[A-Za-z0-9][A-Za-z0-9.-]{0,250}\.[A-Za-z]{2,24}"
@@ -73,7 +73,7 @@ def _domain(tokens: list[Token], place: int) -> tuple[str, int] | None:
         token = tokens[at]
         mark = _MARKS.get(token.word)
         if mark == ".":
-            if not labels[-1]:
+            if not labels[-1] or (token.text == "." and not _touches_next(tokens, at)):
                 break
             labels.append("")
         elif mark == "-" and labels[-1]:
@@ -89,6 +89,10 @@ def _domain(tokens: list[Token], place: int) -> tuple[str, int] | None:
         if len(labels) == 1 and at - place >= 6:
             break
     return best
+
+
+def _touches_next(tokens: list[Token], at: int) -> bool:
+    return at + 1 < len(tokens) and touching(tokens[at], tokens[at + 1])
 
 
 def _local(tokens: list[Token], last: int) -> tuple[str, int] | None:
@@ -133,7 +137,7 @@ def _belongs(tokens: list[Token], at: int, last: int, spelled: set[int]) -> bool
         return False
     if at in spelled or word in _MARKS or word in _FLAVOUR or word in FILLERS or word == ",":
         return True
-    if word == "a" and at < last and tokens[at + 1].word in _MARKS:
+    if word in ("a", "i") and at < last and _spelled_on(tokens[at + 1]):
         return True
     if not token.is_word or word in _STOP:
         return False
@@ -145,6 +149,10 @@ def _belongs(tokens: list[Token], at: int, last: int, spelled: set[int]) -> bool
         or following in FILLERS
         or following in _FLAVOUR
     )
+
+
+def _spelled_on(following: Token) -> bool:
+    return following.word in _MARKS or (len(following.word) == 1 and following.is_word)
 
 
 def _further_words(tokens: list[Token], first: int) -> int:

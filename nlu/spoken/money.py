@@ -37,6 +37,7 @@ _WORDS = {
 _KINDS = {"us": "USD", "american": "USD", "canadian": "CAD", "australian": "AUD", "swiss": "CHF"}
 _NOTES = {"fiver": ("5", "GBP"), "tenner": ("10", "GBP")}
 _SMALL = {"cent": None, "penny": "GBP", "pence": "GBP", "p": "GBP"}
+_MORE_DIGITS = frozenset({"oh", "zero", "o", "double", "triple", "uh", "um"})
 _PRICE_BEFORE = frozenset(
     "cost costs costing paid pay pays paying charged charge charges price priced refund refunded "
     "total totals owe owes owed worth bill billed fee invoice balance payment deposit".split()
@@ -187,6 +188,8 @@ def _bare(tokens: list[Token], place: int, currency: str, asked: bool) -> tuple[
     value, after = _typed_fraction(tokens, *amount)
     cents = below_hundred(tokens, after)
     if value == int(value) and value < 1000 and cents is not None and cents[0] >= 10:
+        if below_hundred(tokens, cents[1]) or word_at(tokens, cents[1]) in _MORE_DIGITS:
+            return None
         return _found(tokens, place, cents[1], value + Decimal(cents[0]) / 100, currency, 0.8)
     if value == int(value) and not asked:
         return None

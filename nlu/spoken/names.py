@@ -20,8 +20,10 @@ _OPENINGS: tuple[tuple[str, ...], ...] = (
     ("this", "is"),
     ("under", "the", "name"),
     ("speaking", "with"),
+    ("it's", "for"),
+    ("it", "is", "for"),
 )
-_WEAK = frozenset({("this", "is"), ("speaking", "with")})
+_WEAK = frozenset({("this", "is"), ("speaking", "with"), ("it's", "for"), ("it", "is", "for")})
 _NOT_A_NAME = frozenset(
     "the a an and or but is was not it it's on my your his her i you we they for to about so very "
     "really just in at of with from that this because calling here spelled spelt wrong ridiculous "
