@@ -9,14 +9,14 @@ from dialogue.frames import Heard
 from dialogue.packs.format import Option
 
 _YES = re.compile(
-    r"^(?:(?:oh|um|uh|well|ah|and|so|okay|ok)[, ]+)*"
+    r"^(?:(?:oh|um|uh|well|ah|and|so|okay|ok|actually|sorry|wait)[, ]+)*"
     r"(?:yes|yeah|yep|yup|sure|fine|okay|ok|alright|all right|correct|right|exactly|absolutely|"
     r"definitely|certainly|of course|please do|go ahead|do it|do that|please|sounds good|perfect|"
     r"that's (?:right|correct|it|fine)|that is (?:right|correct|it|fine)|thats right)\b"
 )
 _NO = re.compile(
     r"^(?:(?:oh|um|uh|well|ah|and|so|okay|ok)[, ]+)*"
-    r"(?:no|nope|nah|not|never|don't|do not|neither|none|stop|wait|leave it|forget it|cancel that|"
+    r"(?:no|nope|nah|not|never|don't|do not|neither|none|stop|leave it|forget it|cancel that|"
     r"nothing|wrong|incorrect|that's (?:wrong|not)|that is (?:wrong|not))\b"
 )
 _CORRECTION = re.compile(

@@ -157,6 +157,9 @@ class Settling(Turn):
             return self.offer_options(frame)
         if undone and not frame.done and not answered:
             return self.refuse(frame, undone[-1])
+        if frame.done and not answered:
+            self.say("act", "done", frame, action=frame.done[-1])
+            answered = True
         return self._answered(frame, answered, resuming=resuming)
 
     def _mendable(self, frame: Frame, actions: list[str]) -> str | None:

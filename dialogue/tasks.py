@@ -204,6 +204,8 @@ class _Course(Settling):
         other = filling.not_that_one(last, intent, self.heard)
         if other is not None:
             return replace(other[0], status="open")
+        if last.status == "dropped" and corrects(self.heard) and yes_or_no(self.heard):
+            return replace(last, status="open", refused=frozenset())
         filled = filling.fill(last, intent, self.heard)
         if self.heard.intent != OTHER_INTENT and not (filled.replaced and corrects(self.heard)):
             return None
@@ -231,7 +233,7 @@ class _Course(Settling):
         if paused is not None:
             frame = replace(paused, waiting=None)
         elif last is not None and self._belongs(name, last):
-            frame = replace(last, status="open", waiting=None, facts={})
+            frame = replace(last, status="open", waiting=None)
         else:
             frame = Frame(name)
         frame = filling.fill(frame, self.pack.intents[frame.intent], self.heard).frame
@@ -268,7 +270,7 @@ class _Course(Settling):
 
     def _told_again(self) -> Step:
         """The answer about the settled matter once more, and the question whether it was one."""
-        last = replace(self.state.frames[-1], status="open", waiting=None, facts={})
+        last = replace(self.state.frames[-1], status="open", waiting=None)
         return replace(self.settle(last), unsure=True)
 
     def _request(self) -> str:

@@ -128,6 +128,24 @@ def test_a_no_changes_nothing_and_is_told_as_declined() -> None:
     assert call.done == []
 
 
+def test_a_no_may_be_taken_back() -> None:
+    call = Call("C1003")
+    call.say("I paid twice", "double_charge")
+    call.say("no")
+    call.say("wait, actually yes")
+    assert moves(call)[-1] == "confirm"
+    call.say("yes")
+    assert call.done == ["refund_second_charge"]
+
+
+def test_what_was_done_is_told_again_and_not_done_again() -> None:
+    call = Call("B2001", BANK)
+    call.say("I've lost my card", "card_lost")
+    call.say("yes")
+    assert "4417 is stopped" in call.say("please stop my card", "card_lost")
+    assert call.done == ["stop_card"]
+
+
 def test_a_change_of_mind_between_the_options_is_followed() -> None:
     call = Call("C1001")
     call.say("where is my chair", "where_is_my_order")
