@@ -63,7 +63,9 @@ class AcousticModel:
             judging = self.card["judging"]
             self.labels: tuple[str, ...] = tuple(judging["labels"])
             self._temperature = float(judging["temperature"])
-            self._arousal_of = np.asarray(judging["arousal_of"], np.float64)
+            self._arousal = np.asarray(judging["arousal"], np.float64)
+            self._valence = np.asarray(judging["valence"], np.float64)
+            self._label_arousal = np.asarray(judging["label_arousal"], np.float64)
             self._trust = Trust(judging["trust"]["weights"], judging["trust"]["bias"])
             self._most_strange = float(judging["most_strange"])
             self._least_speechlike = float(judging["least_speechlike"])
@@ -109,35 +111,30 @@ class AcousticModel:
 
     def judge(self, frames: Frames, speech: features.Speech) -> EmotionEstimate:
         """The model's word on frames that are fit to be judged."""
-        scores, affect, oddness = self._session.run(
-            ["scores", "affect", "oddness"],
-            {
-                "statistics": features.statistics(frames, speech)[None],
-                "picture": features.mel_picture(frames, speech)[None],
-            },
+        scores, strength, oddness = self._session.run(
+            ["scores", "strength", "oddness"],
+            {"statistics": features.statistics(frames, speech)[None]},
         )
         strangeness, speechlike = (float(value) for value in oddness[0])
         if speechlike < self._least_speechlike:
             return _abstain("out of domain: this does not sound like one person speaking")
         if strangeness > self._most_strange:
             return _abstain("out of domain: unlike any voice the model was trained on")
-        members = self._service(_softmax(scores[0] / self._temperature))
-        blended = self._service(_softmax(scores[0].mean(0, keepdims=True) / self._temperature))
-        valence, arousal, strength = (float(value) for value in affect[0])
+        plain = _softmax(scores[0].mean(0, keepdims=True) / self._temperature)
+        blended = self._service(plain)
+        arousal, valence = plain @ self._arousal, plain @ self._valence
         signals = doubt_signals(
             blended,
-            members[None],
-            np.asarray([arousal]),
-            self._arousal_of,
-            np.asarray([strangeness]),
+            self._service(_softmax(scores / self._temperature)),
+            arousal,
+            self._label_arousal,
             np.asarray([speech.snr_db]),
         )
-        probabilities = dict(zip(Emotion, map(float, blended[0]), strict=True))
         return EmotionEstimate(
-            MappingProxyType(probabilities),
-            float(np.clip(valence, -1, 1)),
-            float(np.clip(arousal, -1, 1)),
-            _intensity(blended[0], strength),
+            MappingProxyType(dict(zip(Emotion, map(float, blended[0]), strict=True))),
+            float(valence[0]),
+            float(arousal[0]),
+            _intensity(blended[0], float(strength[0, 0])),
             float(self._trust.confidence(signals)[0]),
             Source.VOICE,
         )

@@ -1,8 +1,9 @@
 """How sure a voice estimate may be: signals of doubt, and a probability made from them.
 
-A model's own probability says little on speech unlike its training data. Four more signals do:
-whether the members of the blend agree, how far the utterance lies from the training speakers,
-whether the label fits the arousal (which transfers between corpora), and the noise.
+A model's own probability says little on speech unlike its training data: natural feeling is
+milder than acted feeling, and a model of acted speech calls it neutral. What still helps there:
+whether the members of the blend agree, and the arousal, which transfers between corpora. An
+agitated label on an agitated voice can be trusted; a calm label on a mild voice hardly.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ import numpy.typing as npt
 
 Rows = npt.NDArray[np.float64]
 
-SIGNALS = ("odds", "margin", "agreement", "arousal_fit", "strangeness", "noise")
+SIGNALS = ("odds", "margin", "agreement", "arousal", "extremity", "label_arousal", "noise")
+
+_MIDDLE_AROUSAL = 0.2
+_QUIET_DB = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,31 +36,25 @@ class Trust:
 
 
 def doubt_signals(
-    blended: Rows,
-    members: Rows,
-    arousal: Rows,
-    expected_arousal: Rows,
-    strangeness: Rows,
-    snr_db: Rows,
+    blended: Rows, members: Rows, arousal: Rows, label_arousal: Rows, snr_db: Rows
 ) -> Rows:
-    """The signals in the order of `SIGNALS`: [n, 6].
+    """The signals in the order of `SIGNALS`: [n, 7].
 
     `blended` [n, labels]: probabilities; `members` [n, members, labels]: each member's own;
-    `expected_arousal` [labels]: what each label's arousal should be; the rest [n].
+    `arousal` [n]: expected of all labels; `label_arousal` [labels]: of each one; `snr_db` [n].
     """
     rows = np.arange(len(blended))
     top = blended.argmax(1)
     best = np.clip(blended[rows, top], 1e-4, 1 - 1e-4)
     second = np.sort(blended, axis=1)[:, -2]
-    agreement = members[rows, :, top].min(1)
-    fit = -np.abs(arousal - expected_arousal[top])
     return np.column_stack(
         [
             np.log(best / (1 - best)),
             best - second,
-            agreement,
-            fit,
-            np.log1p(np.maximum(strangeness, 0.0)),
-            np.clip((30.0 - snr_db) / 30.0, 0.0, 1.0),
+            members[rows, :, top].min(1),
+            arousal,
+            np.abs(arousal - _MIDDLE_AROUSAL),
+            label_arousal[top],
+            np.clip((_QUIET_DB - snr_db) / _QUIET_DB, 0.0, 1.0),
         ]
     )

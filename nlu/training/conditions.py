@@ -73,13 +73,13 @@ def vary(samples: Samples, around: Surroundings, chance: np.random.Generator) ->
         start = chance.integers(0, len(varied) - length + 1)
         varied = varied[start : start + length]
     if around.rooms and chance.random() < 0.3:
-        room = around.rooms[chance.integers(len(around.rooms))]
+        room = around.rooms[int(chance.integers(len(around.rooms)))]
         room = room[np.abs(room).argmax() :][: RATE_HZ // 2]
         varied = signal.fftconvolve(varied, room)[: len(varied)]
     if chance.random() < 0.5:
         varied = signal.fftconvolve(varied, _microphone(chance), "same")
     if around.noises and chance.random() < 0.6:
-        noise = around.noises[chance.integers(len(around.noises))]
+        noise = around.noises[int(chance.integers(len(around.noises)))]
         varied = add_noise(varied, noise, chance.uniform(5, 30), int(chance.integers(len(noise))))
     if chance.random() < 0.5:
         varied = telephone(np.asarray(varied, np.float32))
@@ -90,7 +90,7 @@ def noisy_line(
     samples: Samples, noises: Sequence[Samples], snr_db: float, chance: np.random.Generator
 ) -> Samples:
     """The test condition: a noise at `snr_db`, then the telephone."""
-    noise = noises[chance.integers(len(noises))]
+    noise = noises[int(chance.integers(len(noises)))]
     return telephone(add_noise(samples, noise, snr_db, int(chance.integers(len(noise)))))
 
 

@@ -1,0 +1,261 @@
+"""How the acoustic weights were made: `attune train acoustic`.
+
+Every corpus is described under many conditions; the model is fitted on all of them, balanced by
+size; what it knows of its own errors is learned from speakers held out; and the same run measures
+what the model card says, with one corpus left out at a time as well.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.progress import Progress
+
+from nlu.training import acoustic_card as card
+from nlu.training import acoustic_measures as measures
+from nlu.training.acoustic_blend import Blend, BlendSettings, fit, predict, to_onnx
+from nlu.training.acoustic_examples import (
+    TEST_CONDITIONS,
+    Examples,
+    Numbers,
+    Rows,
+    Table,
+    read_table,
+    sounds_that_are_no_speech,
+    together,
+)
+from nlu.training.acoustic_measures import SERVICE, Heard
+from nlu.training.corpora import LABELS, read_corpora
+
+_log = logging.getLogger(__name__)
+
+Tables = dict[str, Table]
+HeldOut = dict[str, Heard]
+
+LUNA_JIMENEZ = (
+    (2, 5, 14, 15, 16),
+    (3, 6, 7, 13, 18),
+    (10, 11, 12, 19, 20),
+    (8, 17, 21, 23, 24),
+    (1, 4, 9, 22),
+)
+"""The actors of RAVDESS in five folds (Luna-Jimenez et al. 2021)."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcousticSettings:
+    """What the shipped model was trained with."""
+
+    variations: int = 5
+    most_rows: int = 7_000
+    other_sounds: int = 1_200
+    strong_share: float = 0.3
+    folds: int = 5
+    blend: BlendSettings = field(default_factory=BlendSettings)
+
+
+def train(
+    data: Path,
+    out: Path,
+    seed: int = 0,
+    settings: AcousticSettings = AcousticSettings(),
+) -> dict[str, Any]:
+    """Train on every corpus under `data`; write `acoustic.onnx`, `acoustic.json` (judging, data,
+    licence, metrics, settings, seed) and the model card `acoustic.md` into `out`.
+
+    Gives back what `acoustic.json` holds. Raises `AttuneError` when `data` holds no corpus or
+    the training extra is missing.
+    """
+    with Progress(transient=True) as progress:
+        tables = read_tables(data, seed, settings, progress)
+        others = sounds_that_are_no_speech(data, "train", settings.other_sounds, seed)
+        task = progress.add_task("held-out speakers", total=None)
+        known = cross_validate(tables, others, seed, settings)
+        temperature = measures.fit_temperature(known["train"], SERVICE)
+        trust = measures.fit_trust(known["train"], SERVICE, temperature)
+        progress.update(task, description="corpora on their own, and left out")
+        alone = {
+            name: cross_validate({name: table}, others, seed, settings)
+            for name, table in tables.items()
+        }
+        figures = {
+            "held_out_speakers": card.pooled_figures(known),
+            "single_corpus": {name: card.corpus_figures(one) for name, one in alone.items()},
+            "corpus_left_out": left_out(tables, alone, others, seed, settings),
+        }
+        progress.update(task, description="the model itself")
+        blend = fit_pooled(list(tables.values()), others, seed, settings)
+    judging = {
+        "labels": list(LABELS),
+        "temperature": temperature,
+        "arousal": list(measures.AROUSAL.values()),
+        "valence": list(measures.VALENCE.values()),
+        "label_arousal": measures.expected_arousal(),
+        "trust": asdict(trust),
+        "most_strange": float(np.quantile(known["train"].oddness[:, 0], 0.9995)),
+        "least_speechlike": 0.5,
+    }
+    held = {
+        "name": "acoustic",
+        **card.origin(tables),
+        "seed": seed,
+        "settings": asdict(settings),
+        "judging": judging,
+        "metrics": figures,
+        "other_sounds_refused": _refused(blend, data, seed),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "acoustic.onnx").write_bytes(to_onnx(blend))
+    (out / "acoustic.json").write_text(json.dumps(held, indent=2) + "\n", "utf-8")
+    (out / "acoustic.md").write_text(card.write(held), "utf-8")
+    return held
+
+
+def read_tables(
+    data: Path, seed: int, settings: AcousticSettings, progress: Progress | None = None
+) -> Tables:
+    """Every corpus under `data`, described. Larger corpora get fewer variations of each clip."""
+    corpora = read_corpora(data)
+    fewest = min(len(clips) for clips in corpora.values())
+    tables: Tables = {}
+    for name, clips in corpora.items():
+        variations = max(1, settings.variations * fewest // len(clips))
+        task = progress.add_task(name, total=len(clips)) if progress else None
+
+        def done(task: Any = task) -> None:
+            if progress and task is not None:
+                progress.advance(task)
+
+        tables[name] = read_table(clips, data, variations, seed, done)
+    return tables
+
+
+def cross_validate(tables: Tables, others: Rows, seed: int, settings: AcousticSettings) -> HeldOut:
+    """What models say of speakers they were not trained on, under each test condition and, as
+    `train`, under the conditions of training. RAVDESS in its known folds, other corpora with
+    speakers dealt out in turn."""
+    folds = _folds(tables, settings.folds)
+    heard: dict[str, list[Heard]] = {}
+    for number in sorted(set(folds.values())):
+        kept = [_speakers(table.train, folds, number, False) for table in tables.values()]
+        blend = _fit(kept, others, seed, settings)
+        for table in tables.values():
+            for condition, examples in {"train": table.train, **table.test}.items():
+                chosen = _speakers(examples, folds, number, True)
+                if len(chosen):
+                    heard.setdefault(condition, []).append(listen(blend, chosen))
+            muted = mute(_speakers(table.train, folds, number, True), seed)
+            heard.setdefault("muted", []).append(listen(blend, muted))
+        _log.info("acoustic: fold %d of %d", number + 1, settings.folds)
+    return {condition: gather(parts) for condition, parts in heard.items()}
+
+
+def mute(examples: Examples, seed: int) -> Examples:
+    """Each row part of the way to a neutral row of the same speaker: feeling shown less than
+    actors show it. What a model gets wrong there, it gets wrong on natural speech."""
+    chance = np.random.default_rng(seed)
+    statistics = examples.statistics.copy()
+    for speaker in np.unique(examples.speaker):
+        own = np.flatnonzero(examples.speaker == speaker)
+        neutral = own[examples.label[own] == LABELS.index("neutral")]
+        if len(neutral):
+            rest = examples.statistics[chance.choice(neutral, len(own))]
+            part = chance.uniform(0.2, 1.0, (len(own), 1)).astype(np.float32)
+            statistics[own] = rest + part * (statistics[own] - rest)
+    return replace(examples, statistics=statistics)
+
+
+def left_out(
+    tables: Tables, alone: dict[str, HeldOut], others: Rows, seed: int, settings: AcousticSettings
+) -> dict[str, dict[str, Any]]:
+    """Each corpus judged by a model that was trained, and calibrated, on the others; `alone`:
+    what `cross_validate` gives for each of them."""
+    if len(tables) < 2:
+        return {}
+    figures = {}
+    for name, table in tables.items():
+        rest = {other: known for other, known in tables.items() if other != name}
+        blend = fit_pooled(list(rest.values()), others, seed, settings)
+        milder = gather([alone[other][kind] for other in rest for kind in ("train", "muted")])
+        figures[name] = card.foreign_figures(listen(blend, table.test["clean"]), milder)
+    return figures
+
+
+def fit_pooled(tables: list[Table], others: Rows, seed: int, settings: AcousticSettings) -> Blend:
+    """One model on all speakers of `tables`."""
+    return _fit([table.train for table in tables], others, seed, settings)
+
+
+def listen(blend: Blend, examples: Examples) -> Heard:
+    """What `blend` says of `examples`."""
+    scores, _, oddness = predict(blend, examples.statistics)
+    return Heard(scores, oddness, replace(examples, statistics=examples.statistics[:, :0]))
+
+
+def gather(parts: list[Heard]) -> Heard:
+    """Answers of several models as one table."""
+    return Heard(
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.oddness for part in parts]),
+        together([part.examples for part in parts]),
+    )
+
+
+def _fit(parts: list[Examples], others: Rows, seed: int, settings: AcousticSettings) -> Blend:
+    chance = np.random.default_rng(seed)
+    kept = []
+    for part in parts:
+        if len(part) > settings.most_rows:
+            chosen = np.zeros(len(part), np.bool_)
+            chosen[chance.choice(len(part), settings.most_rows, replace=False)] = True
+            kept.append(part.where(chosen))
+        else:
+            kept.append(part)
+    examples = together(kept)
+    return fit(examples, others, _balance(examples, settings.strong_share), seed, settings.blend)
+
+
+def _balance(examples: Examples, strong_share: float) -> Numbers:
+    """Every corpus weighs the same, and within it every label; feeling strongly acted weighs
+    `strong_share` of what normal feeling weighs."""
+    weights = np.where(examples.strong, strong_share, 1.0)
+    for corpus in np.unique(examples.corpus):
+        inside = examples.corpus == corpus
+        labels = np.unique(examples.label[inside])
+        for label in labels:
+            rows = inside & (examples.label == label)
+            weights[rows] /= len(labels) * weights[rows].sum()
+    return weights
+
+
+def _folds(tables: Tables, count: int) -> dict[str, int]:
+    folds: dict[str, int] = {}
+    for name, table in tables.items():
+        for at, speaker in enumerate(np.unique(table.train.speaker)):
+            folds[str(speaker)] = at % count
+        if name == "ravdess":
+            folds |= {
+                f"ravdess-{actor}": number % count
+                for number, actors in enumerate(LUNA_JIMENEZ)
+                for actor in actors
+            }
+    return folds
+
+
+def _speakers(examples: Examples, folds: dict[str, int], number: int, within: bool) -> Examples:
+    inside = np.asarray([folds[str(speaker)] == number for speaker in examples.speaker])
+    return examples.where(inside if within else ~inside)
+
+
+def _refused(blend: Blend, data: Path, seed: int) -> float:
+    """The share of noises (of the test half) and made-up music that is not taken for speech."""
+    rows = sounds_that_are_no_speech(data, "test", 200, seed + 1)
+    return round(float((predict(blend, rows)[2][:, 1] < 0.5).mean()), 3)
+
+
+__all__ = ["TEST_CONDITIONS", "AcousticSettings", "train"]
