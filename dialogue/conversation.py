@@ -23,7 +23,7 @@ from dialogue.packs.facts import say_facts, standing_facts
 from dialogue.packs.format import Pack
 from dialogue.packs.loader import load_pack
 from dialogue.regulation import Regulation
-from dialogue.situations import Given, TurnInput, estimate_for, situation
+from dialogue.situations import Given, TurnInput, estimate_for, situation, with_circumstance
 from dialogue.slots import values_of
 from dialogue.state import CallState
 from dialogue.strategy import choose
@@ -149,10 +149,14 @@ class Conversation:
         allowed = self.grants_after(understanding.signals)
         if grants is not None:
             allowed = {purpose: grant for purpose, grant in allowed.items() if purpose in grants}
+        heard = Heard.of(understanding)
+        estimate = estimate_for(understanding, allowed)
+        if not given.from_outside:
+            estimate = with_circumstance(estimate, heard, self.pack, allowed)
         turn = TurnInput(
             understanding,
-            Heard.of(understanding),
-            estimate_for(understanding, allowed),
+            heard,
+            estimate,
             now or self._now,
             allowed,
             given,

@@ -118,7 +118,7 @@ class Drafter:
             human_there=bool(facts.get("handoff_open", True)),
             heard=stated or bool(turn.heard.text.strip()),
             acted_before=bool(state.tried) and not step.parts,
-            settled_before=bool(state.matters),
+            settled_before=bool(state.matters or state.tried),
             extra=offers.lines(self.pack.offers[offer_id], facts) if offer_id else (),
         )
 
@@ -127,7 +127,9 @@ class Drafter:
         limits = wording.Limits(
             empathy_share=self.policy.empathy.share_of_words * choice.empathy_factor,
             may_apologise=said.matter not in state.apologised,
-            may_name_feelings=choice.feeling not in (ABSTAINED, Emotion.NEUTRAL),
+            may_name_feelings=choice.feeling not in (ABSTAINED, Emotion.NEUTRAL)
+            # A thank-you at the end of a sad call is not met with gladness.
+            and not (choice.feeling == Emotion.HAPPY and Emotion.SAD in state.feelings),
             slow=spoken.rate < delivery.SLOW_BELOW,
             brief=self.context.flags.prefers_brief,
         )

@@ -90,6 +90,7 @@ def _by_moves(turn: Turn, pack: Pack, policy: Policy) -> Iterator[Line | None]:
 def _leads_nowhere(turn: Turn) -> bool:
     """Nothing is told, done or asked, although the caller wants something."""
     over = turn.goodbye or turn.gratitude or turn.step.declined or turn.asides
+    over = over or (turn.settled_before and turn.matter == OTHER_INTENT)
     return (
         turn.choice.strategy not in _COMPLETE
         and not (turn.step.parts or turn.step.effects or turn.step.resolved)
@@ -112,7 +113,8 @@ def _moves(turn: Turn) -> tuple[str, ...]:
         moves = ("declined", *moves)
     if step.unsure:
         return _before_the_end(moves, "check_answered")
-    if choice.confirm_understanding and not choice.handoff and "check" not in moves:
+    confirm = choice.confirm_understanding and not choice.handoff and _tells(turn)
+    if confirm and "check" not in moves:
         return _before_the_end(moves, "check")
     return moves
 
@@ -128,18 +130,30 @@ def _not_now(move: str, turn: Turn, policy: Policy) -> bool:
     if policy.move(move).once and (turn.matter, move) in turn.said_once:
         return True
     settled = turn.step.resolved or turn.gratitude or turn.step.declined
+    in_work = bool(turn.step.parts or turn.step.effects)
+    told = _tells(turn)
     brief = turn.choice.strategy is Strategy.MIRROR_BRIEF
     conditions = {
-        "thank": turn.choice.feeling == "happy" and not turn.gratitude,
+        "thank": turn.choice.feeling == "happy" and not (turn.gratitude or in_work),
         "welcome": turn.gratitude,
         _DONE_ALREADY: turn.acted_before,
         "goodbye": turn.goodbye,
         "anything_else": (settled or brief) and not turn.goodbye,
-        "way_ahead": not turn.step.effects
-        and all(part.role not in ("answer", "act") for part in turn.step.parts),
+        "way_ahead": not (told or turn.step.effects or _known(turn)),
         "clarify": not turn.step.parts or not turn.step.resolved,
     }
     return not conditions.get(move, True)
+
+
+def _tells(turn: Turn) -> bool:
+    """Whether this turn tells the caller something of the matter."""
+    return any(part.role in ("answer", "act") for part in turn.step.parts)
+
+
+def _known(turn: Turn) -> bool:
+    """Whether the matter has been looked into already."""
+    frame = turn.step.state.active
+    return frame is not None and bool(frame.facts or frame.told)
 
 
 def _parts(parts: list[Part], move: str, *, last: bool, turn: Turn, pack: Pack) -> Iterator[Line]:

@@ -18,6 +18,7 @@ from nlu.types import (
     Emotion,
     EmotionEstimate,
     Grant,
+    Intensity,
     Source,
     Understanding,
 )
@@ -30,6 +31,10 @@ GOODBYE_INTENT = "goodbye"
 _HISTORY = 2
 """Earlier contacts about the same thing from which on happy words alone are not taken at face
 value (evidence, section 3)."""
+_MILD = frozenset({Emotion.NEUTRAL, Emotion.SURPRISED})
+_SURE = 0.4
+_TOLD_SADNESS = 0.7
+"""How sure the sadness of a caller is taken to be who tells of a death or of hardship."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +92,25 @@ def estimate_for(understanding: Understanding, grants: Mapping[str, Grant]) -> E
     if understanding.fused.abstained is None and smoothed.abstained is None:
         return smoothed
     return understanding.fused
+
+
+def with_circumstance(
+    estimate: EmotionEstimate, heard: Heard, pack: Pack, grants: Mapping[str, Grant]
+) -> EmotionEstimate:
+    """The estimate, or sadness where a circumstance such as a death was told and no stronger
+    feeling was read: what has happened is in the words, whatever a model made of them."""
+    told = any(
+        pack.intents[name].circumstance
+        for name in (heard.intent, *heard.also)
+        if name in pack.intents
+    )
+    mild = estimate.abstained is not None or estimate.top in _MILD or estimate.confidence < _SURE
+    low_sadness = estimate.top is Emotion.SAD and estimate.intensity is Intensity.LOW
+    if not told or not (mild or low_sadness) or Purpose.EMOTION_WORDS not in grants:
+        return estimate
+    rest = (1.0 - _TOLD_SADNESS) / (len(Emotion) - 1)
+    spread = {each: _TOLD_SADNESS if each is Emotion.SAD else rest for each in Emotion}
+    return EmotionEstimate(spread, -0.6, -0.3, Intensity.MEDIUM, _TOLD_SADNESS, Source.WORDS)
 
 
 def situation(

@@ -24,7 +24,7 @@ Kind = Literal["empathy", "fact", "action", "question", "option", "close", "code
 SLOW_SENTENCE_WORDS = 14
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
-_JOINT = re.compile(r"[;:]\s+|,\s+(?=(?:and|but|so|because|or|with|which|then)\b)|,\s+")
+_JOINT = re.compile(r"[;:]\s+|,\s+(?=(?:and|but|so|because|or|with|which|then)\b)|,\s+(?=[a-z])")
 _APOLOGETIC_START = re.compile(r"^(?:I'm )?(?:so |very )?sorry,? (?:but )?", re.I)
 
 

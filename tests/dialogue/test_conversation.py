@@ -1,6 +1,7 @@
 """Whole calls through the one door: what is said, done, kept, and never done."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -28,7 +29,7 @@ from dialogue.types import (
     Strategy,
 )
 from nlu.errors import AttuneError
-from nlu.types import ConflictKind, Source
+from nlu.types import ConflictKind, IntentScore, Source
 from tests.dialogue.turns import SUNDAY_NIGHT, WEDNESDAY, feeling, turn
 
 PACK = load_pack("retail")
@@ -352,6 +353,41 @@ def test_a_vulnerable_customer_is_asked_whether_it_was_clear() -> None:
     assert "check" in decision.moves
     plain = say(call(), turn("how long does delivery take", "delivery_question"))
     assert decision.reply.clauses[-1].delivery.rate < plain.reply.clauses[-1].delivery.rate
+
+
+ELLEN = CustomerContext("C1002", "Ellen Fischer", jurisdiction="US-NY", consents=GRANTED)
+
+
+def test_a_death_told_in_passing_is_met_with_condolence_whatever_a_model_felt() -> None:
+    heard = turn("I ordered a frame for my mother, but she passed away", "cancel_order")
+    also = (IntentScore("bereavement_or_hardship", 0.7),)
+    told = replace(heard, intent=replace(heard.intent, also=also))
+    assert say(call(ELLEN), heard).strategy is Strategy.DIRECT
+    decision = say(call(ELLEN), told)
+    assert decision.strategy is Strategy.SUPPORT
+    assert "condolence" in decision.moves
+    assert "photo frame" in decision.reply.written
+
+
+def test_thanks_after_a_sad_call_are_not_met_with_gladness() -> None:
+    conversation = call(ELLEN)
+    say(conversation, turn("cancel it please", "cancel_order", feeling("sad", "high")))
+    said = [say(conversation, THANKS).reply.written for _ in range(3)]
+    assert not any(honesty.names_feeling(text) for text in said)
+
+
+def test_a_slow_sentence_is_never_cut_inside_a_date() -> None:
+    conversation = call()
+    for heard in (ANGRY, ANGRY, ANGRY):
+        reply = say(conversation, heard).reply.text
+        assert not re.search(r"day\. (January|May|June|December)", reply)
+
+
+def test_what_is_known_already_is_not_looked_up_again() -> None:
+    conversation = call()
+    say(conversation, turn("my parcel is late", LATE, feeling("angry", "high")))
+    again = say(conversation, turn("nobody came", LATE, feeling("angry", "high")))
+    assert "way_ahead" not in again.moves
 
 
 # --- offers ----

@@ -181,6 +181,12 @@ def test_slow_speech_has_short_sentences() -> None:
     assert claims(" ".join(piece.text for piece in slow)) >= {"thursday", "june", "4"}
 
 
+def test_a_date_is_never_cut_in_two() -> None:
+    text = "The refund of {amount} is under way and reaches your card by {arrival_date}."
+    pieces = compose([Line("answer", "fact", (text,), FACTS)], VOICE, Limits(slow=True)).pieces
+    assert any("Thursday, June 4" in piece.text for piece in pieces)
+
+
 @pytest.mark.parametrize("name", ["retail", "bank"])
 def test_every_phrase_of_the_packs_can_be_said_slowly(name: str) -> None:
     """At most one in fifty sentences has neither few words nor a joint to cut it at."""
