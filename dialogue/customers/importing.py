@@ -25,11 +25,11 @@ from dialogue.customers.models import (
     OfferRow,
     PromiseRow,
 )
+from dialogue.customers.people import is_forgotten
 from dialogue.customers.reading import read_customers
 from dialogue.customers.records import ConsentRecord
 from dialogue.customers.store import CustomerStore
 from dialogue.customers.wire import CaseIn, CustomerIn, moment
-from dialogue.customers.writing import is_forgotten
 from dialogue.types import ConsentState
 
 

@@ -161,6 +161,8 @@ def _from_yaml(path: Path, text: str) -> Iterable[_Record]:
         raise AttuneError(
             f"{path}, line {line}: not valid YAML ({error.problem}); correct it."
         ) from None
+    except RecursionError:
+        raise AttuneError(f"{path}: nested too deeply to be a list of customers.") from None
     except (yaml.YAMLError, ValueError) as error:
         raise AttuneError(f"{path}: not valid YAML ({error}); correct it.") from None
     return _placed(_listed(path, content), root)

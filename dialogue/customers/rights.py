@@ -25,9 +25,9 @@ from dialogue.customers.models import (
     PromiseRow,
     TurnRow,
 )
+from dialogue.customers.people import is_forgotten
 from dialogue.customers.scanning import ScanReport, clean_up, scan
 from dialogue.customers.store import CustomerStore
-from dialogue.customers.writing import is_forgotten
 from nlu.errors import AttuneError
 
 _NAMES_SOMEBODY = re.compile(r"@|\d{5}")

@@ -18,6 +18,7 @@ from dialogue.customers.context import read_context
 from dialogue.customers.database import BUSY_TIMEOUT_MS, Database, insert_once
 from dialogue.customers.identifiers import IdentifierKey, load_key, normalise_phone
 from dialogue.customers.models import EffectRow, KeyCheckRow
+from dialogue.customers.people import find_person
 from dialogue.customers.records import (
     CaseRecord,
     ConsentRecord,
@@ -28,7 +29,7 @@ from dialogue.customers.records import (
     Record,
     TurnWrites,
 )
-from dialogue.customers.writing import Writer, find_person
+from dialogue.customers.writing import Writer
 from dialogue.types import CustomerContext, Purpose
 from nlu.errors import AttuneError
 from nlu.types import Grant

@@ -106,6 +106,11 @@ class OfferIn(_Dated):
     answer: Literal["", "accepted", "refused"] = ""
 
 
+def _as_written(value: Any) -> Any:
+    """An id of digits is a number to YAML and JSON."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
 def _flags(value: Any) -> Any:
     """`[vip]` as `{vip: true}`."""
     if not isinstance(value, list):
@@ -123,7 +128,11 @@ class CustomerIn(_Part):
     at `consent_at` or `consent_days_ago` (without either: at the customer's first import).
     """
 
-    id: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s].*$")]
+    id: Annotated[
+        str,
+        BeforeValidator(_as_written),
+        Field(min_length=1, max_length=100, pattern=r"^[^\s].*$"),
+    ]
     name: Annotated[str, Field(max_length=200)] = ""
     jurisdiction: str = "unknown"
     phones: tuple[str, ...] = ()

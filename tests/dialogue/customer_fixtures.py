@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import traceback
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,3 +36,23 @@ def all_grants() -> dict[str, Grant]:
     from dialogue.customers.consent import operator_grants
 
     return dict(operator_grants(Purpose))
+
+
+def _open_and_leave(url: str) -> None:
+    try:
+        CustomerStore.open(url).context("C1")
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def open_at_once(url: str, processes: int) -> list[int | None]:
+    """Open a database that does not exist yet from several processes; their exit codes."""
+    fork = multiprocessing.get_context("fork")
+    started = [fork.Process(target=_open_and_leave, args=(url,)) for _ in range(processes)]
+    for process in started:
+        process.start()
+    for process in started:
+        process.join()
+    return [process.exitcode for process in started]

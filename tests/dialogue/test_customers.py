@@ -20,7 +20,7 @@ from dialogue.customers.patterns import IntentHistory, derive
 from dialogue.customers.store import CustomerStore
 from dialogue.types import ConsentState, Flags, Purpose
 from nlu.errors import AttuneError
-from tests.dialogue.customer_fixtures import NOW, days_ago, known, open_store
+from tests.dialogue.customer_fixtures import NOW, days_ago, known, open_at_once, open_store
 
 
 @pytest.fixture
@@ -216,6 +216,10 @@ def test_the_migrations_make_exactly_the_tables_of_the_models(store: CustomerSto
     with store.database.engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert compare_metadata(context, Base.metadata) == []
+
+
+def test_processes_that_start_together_make_the_schema_once(tmp_path: Path) -> None:
+    assert open_at_once(f"sqlite:///{tmp_path / 'new.db'}", 3) == [0, 0, 0]
 
 
 def test_an_older_database_is_brought_up_to_date_and_keeps_its_customers(tmp_path: Path) -> None:

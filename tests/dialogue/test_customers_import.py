@@ -96,6 +96,23 @@ def test_who_asked_to_be_forgotten_does_not_come_back(store: CustomerStore, tmp_
     assert store.context("C1").id is None
 
 
+def test_the_example_of_the_documentation_is_imported_as_it_stands(
+    store: CustomerStore, tmp_path: Path
+) -> None:
+    page = (RETAIL.parents[3] / "docs" / "customers.md").read_text(encoding="utf-8")
+    example = page.partition("```yaml\n")[2].partition("```")[0]
+    import_file(store, written(tmp_path, "c.yaml", example), NOW)
+    context = store.context(phone="+12125550101", now=NOW)
+    assert context.name == "Marcus Reed" and context.patterns.prior_escalation is False
+    assert context.open_case is not None
+    assert context.open_case.promise == "delivery by Friday"
+
+
+def test_an_id_of_digits_is_taken_as_written(store: CustomerStore, tmp_path: Path) -> None:
+    import_file(store, written(tmp_path, "c.yaml", "- id: 1001\n  name: Ann\n"), NOW)
+    assert store.context("1001").name == "Ann"
+
+
 YAML_HEAD = "# customers\n- id: C1\n  name: Ann\n"
 
 
@@ -140,6 +157,8 @@ YAML_HEAD = "# customers\n- id: C1\n  name: Ann\n"
             "line 4: consents.tracking",
         ),
         ("c.yaml", YAML_HEAD + "  name: [\n", "line 5: not valid YAML"),
+        ("c.yaml", "[" * 5000, "nested too deeply"),
+        ("c.json", "[" * 50000, "nested too deeply"),
         ("c.txt", "", "unknown kind of file"),
     ],
 )

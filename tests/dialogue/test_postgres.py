@@ -20,7 +20,14 @@ from dialogue.customers.store import CustomerStore
 from dialogue.types import ConsentState, Purpose
 from nlu.errors import AttuneError
 from tests.dialogue import killed_writers
-from tests.dialogue.customer_fixtures import NOW, all_grants, days_ago, known, open_store
+from tests.dialogue.customer_fixtures import (
+    NOW,
+    all_grants,
+    days_ago,
+    known,
+    open_at_once,
+    open_store,
+)
 from tests.dialogue.postgres_server import running_server
 
 RETAIL = Path(__file__).parents[2] / "dialogue" / "packs" / "retail" / "customers.yaml"
@@ -55,6 +62,10 @@ def store(url: str) -> Iterator[CustomerStore]:
 def test_the_migrations_make_exactly_the_tables_of_the_models(store: CustomerStore) -> None:
     with store.database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_processes_that_start_together_make_the_schema_once(url: str) -> None:
+    assert open_at_once(url, 3) == [0, 0, 0]
 
 
 def test_both_databases_give_the_same_contexts(store: CustomerStore, tmp_path: Path) -> None:
