@@ -11,19 +11,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from dialogue import slots as filling
-from dialogue.answers import chosen_option, corrects, mentions, yes_or_no
-from dialogue.frames import Frame, Heard, Part, Read, Step, TaskState, Waiting
+from dialogue.answering import Answering
+from dialogue.answers import corrects, yes_or_no
+from dialogue.frames import Frame, Heard, Part, Read, Step, TaskState
 from dialogue.outcome import Outcome
 from dialogue.packs.format import Pack
-from dialogue.settling import Settling
-from dialogue.turn import slot_of
 from dialogue.types import CustomerContext, EffectResult
 from nlu.types import OTHER_INTENT
 
-_SURE_TO_LEAVE = 0.5
-"""The intent score at which words open another matter instead of answering a question."""
 _SURE_TO_BEGIN = 0.25
-"""... and at which they open one at all; a guess below it is no matter for action."""
+"""The intent score at which words open a matter at all; a guess below it is none for action."""
 _SURE_TO_CHANGE = 0.4
 """... and at which they leave the matter that was just settled."""
 
@@ -58,7 +55,7 @@ def finish(
     return outcome.of(step, results)
 
 
-class _Course(Settling):
+class _Course(Answering):
     """The course of a turn: an answer to what was asked, a correction, or a matter begun."""
 
     def step(self) -> Step:
@@ -66,7 +63,7 @@ class _Course(Settling):
             self.heard = replace(self.heard, intent=OTHER_INTENT)
         active = self.state.active
         if active is not None:
-            answered = self._respond(active)
+            answered = self.respond(active)
             if answered is not None:
                 return answered
         corrected = self._correction()
@@ -77,122 +74,10 @@ class _Course(Settling):
         if self.heard.intent in self.pack.intents:
             return self._begin(self._request())
         if active is not None and active.waiting is not None:
-            return self._ask_again(active)
+            return self.ask_again(active)
         if yes_or_no(self.heard) is not None or self.heard.signals & {"thanks", "goodbye"}:
             return Step(self.state, facts=self.facts(None))
         return self.lost(Step(self.state, understood=False, facts=self.facts(None)))
-
-    def _respond(self, frame: Frame) -> Step | None:
-        """The caller's words as an answer to what was asked; None when they are about
-        something else."""
-        intent = self.pack.intents[frame.intent]
-        other = filling.not_that_one(frame, intent, self.heard)
-        if other is not None:
-            return self.settle(other[0])
-        filled = filling.fill(frame, intent, self.heard)
-        if filled.replaced:
-            return self.settle(filled.frame)
-        if frame.waiting is None:
-            return self.settle(filled.frame) if filled.new and not self._elsewhere(frame) else None
-        if self._elsewhere(frame) and not (filled.new and frame.waiting.name in filled.new):
-            return None
-        handler = {
-            "slot": self._slot_answer,
-            "choose": self._choice_answer,
-            "read_back": self._read_back_answer,
-            "confirm": self._confirm_answer,
-            "options": self._options_answer,
-        }[frame.waiting.kind]
-        return handler(frame, filled)
-
-    def _elsewhere(self, frame: Frame) -> bool:
-        """Whether the words open another matter rather than answer this one."""
-        said = self.heard.intent
-        if said in {OTHER_INTENT, frame.intent}:
-            return False
-        if said in self.pack.intents[frame.intent].covers:
-            return False
-        if frame.waiting is not None and self.heard.score < _SURE_TO_LEAVE:
-            return False
-        if self.pack.intents[said].small_talk:
-            return False
-        waiting = frame.waiting
-        if waiting is None:
-            return True
-        if yes_or_no(self.heard) is not None and waiting.kind in {"confirm", "read_back"}:
-            return False
-        if waiting.kind == "confirm" and self._agrees(waiting.name):
-            return False
-        return chosen_option(self.heard, self.options(frame)) is None
-
-    def _slot_answer(self, frame: Frame, filled: filling.Filling) -> Step:
-        if filled.new:
-            return self.settle(filled.frame)
-        return self._ask_again(frame)
-
-    def _choice_answer(self, frame: Frame, filled: filling.Filling) -> Step:
-        waiting = frame.waiting
-        if filled.new or waiting is None:
-            return self.settle(filled.frame)
-        rows = [dict(row) for row in waiting.choices]
-        row = filling.named_row(self.heard, rows)
-        slot = slot_of(self.pack.intents[frame.intent], waiting.name)
-        if row is None or slot is None:
-            return self._ask_again(frame)
-        return self.settle(filling.take(frame, slot, row, confirmed=True))
-
-    def _read_back_answer(self, frame: Frame, filled: filling.Filling) -> Step:
-        waiting = frame.waiting
-        name = waiting.name if waiting is not None else ""
-        said = yes_or_no(self.heard)
-        if said or name in filled.repeated:
-            slots = {**frame.slots, name: replace(frame.slots[name], confirmed=True)}
-            return self.settle(replace(frame, slots=slots, waiting=None))
-        if said is False:
-            frame = self.emptied(frame, name)
-            frame = replace(frame, waiting=Waiting("slot", name))
-            self.say("question", "again", frame, slot=name)
-            return self.lost(self.asking(frame))
-        return self._ask_again(frame)
-
-    def _confirm_answer(self, frame: Frame, filled: filling.Filling) -> Step:
-        waiting = frame.waiting
-        action = waiting.name if waiting is not None else ""
-        other = chosen_option(self.heard, self.options(frame))
-        if other is not None and other.action != action:
-            waiting = Waiting("options", other.action)
-            return self.propose(replace(filled.frame, waiting=waiting), other.action)
-        said = yes_or_no(self.heard)
-        if said is None and self._agrees(action):
-            said = True
-        if said:
-            return self.carry_out(replace(filled.frame, waiting=None), action)
-        if said is False:
-            return self.decline(frame, action)
-        if filled.repeated and not self.must_confirm(filled.frame, action):
-            return self.carry_out(replace(filled.frame, waiting=None), action)
-        if filled.heard_something:
-            return self.confirm(filled.frame, action)
-        return self._ask_again(frame)
-
-    def _agrees(self, action: str) -> bool:
-        """Whether the words ask for the very thing that waits for a yes."""
-        return any(mentions(self.heard.text, cue) for cue in self.pack.actions[action].agree)
-
-    def _options_answer(self, frame: Frame, filled: filling.Filling) -> Step:
-        options = self.options(frame)
-        option = chosen_option(self.heard, options)
-        if option is not None:
-            return self.propose(filled.frame, option.action)
-        if yes_or_no(self.heard) is False:
-            return self.decline(frame, *(each.action for each in options))
-        if filled.heard_something:
-            return self.offer_options(filled.frame)
-        return self._ask_again(frame)
-
-    def _ask_again(self, frame: Frame) -> Step:
-        self.repeat_question(frame)
-        return self.lost(self.asking(frame))
 
     def _correction(self) -> Frame | None:
         """The last matter with another value ("sorry, 4571", "no, the other one"), or with the
