@@ -1,18 +1,28 @@
 """Silence is never words: what must be heard before any recogniser's text is believed.
 
-The counter goes over the audio as it comes; the phrase check catches what recognisers are known
-to make of silence and music.
+Three gates, each cheap enough for its place: a counter over every frame as it comes, Silero's
+network once over a segment that has closed, and a list of what recognisers are known to make of
+silence and music.
 """
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import webrtcvad
 
 from voice.types import RATE_HZ, Pcm
 
 MIN_VOICED_MS = 140
 """Less voiced sound than this in a turn is no word: "no" spoken fast by flite has 160 ms."""
+MIN_SPEECH_MS = 128
+"""Less of this in a segment, by Silero at 0.5, is no word. Of 112 recordings of noise it lets
+through 13 (86 without it); of 186 turns and 100 single digits it loses none."""
+_SILERO_SAMPLES = 512
+_SILERO_AT_ONCE = 2 * RATE_HZ
 _FLOOR_DBFS = -62.0
 _OVER_NOISE_DB = 6.0
 
@@ -47,6 +57,29 @@ class VoicedCounter:
             return False
         self.voiced_ms += 20
         return True
+
+
+def has_speech(samples: Pcm) -> bool:
+    """Whether int16 samples at 16 kHz hold MIN_SPEECH_MS of speech by Silero's network.
+
+    Looks at two seconds at a time and stops when it has heard enough: 2-4 ms of CPU as a rule.
+    """
+    speech_ms = 0
+    for start in range(0, len(samples), _SILERO_AT_ONCE):
+        piece = samples[start : start + _SILERO_AT_ONCE]
+        padded = np.pad(piece, (0, -len(piece) % _SILERO_SAMPLES)).astype(np.float32) / 32_768
+        probabilities: npt.NDArray[np.float32] = _silero()(padded)
+        speech_ms += int((probabilities > 0.5).sum()) * _SILERO_SAMPLES * 1000 // RATE_HZ
+        if speech_ms >= MIN_SPEECH_MS:
+            return True
+    return False
+
+
+@cache
+def _silero() -> Any:
+    from faster_whisper.vad import get_vad_model
+
+    return get_vad_model()
 
 
 def is_hallucination(text: str) -> bool:

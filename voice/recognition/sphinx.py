@@ -18,13 +18,14 @@ import numpy as np
 from nlu.types import Transcript, Word
 from voice.recognition.domain_model import DomainModel
 from voice.recognition.front_end import CHANNEL_SEARCH, FrontEnd, open_front_end
-from voice.recognition.silence import MIN_VOICED_MS, VoicedCounter
+from voice.recognition.silence import MIN_VOICED_MS, VoicedCounter, has_speech
 from voice.types import FRAME_MS, RATE_HZ, AudioFrame, Expectation, Pcm
 
 _FRAME_MS = 10
 _PRE_ROLL_FRAMES = 15
 _OPEN_AFTER_VOICED = 3
 _GATHER_FRAMES = 60
+_KEPT_FRAMES = 30_000 // FRAME_MS
 _NOT_WORDS = re.compile(r"^(<.*>|\[.*\]|\+\+.*\+\+)$")
 _VARIANT = re.compile(r"\(\d+\)$")
 
@@ -94,6 +95,7 @@ class SphinxStream:
         self._open = False
         self._segment_ms = 0
         self._voiced = VoicedCounter()
+        self._segment: deque[Pcm] = deque(maxlen=_KEPT_FRAMES)
 
     def accept(self, frame: AudioFrame) -> None:
         """Take the next frame."""
@@ -102,7 +104,9 @@ class SphinxStream:
             self._waiting.append(frame)
             if self._run >= _OPEN_AFTER_VOICED:
                 self._begin()
-        elif self._front_end is None:
+            return
+        self._segment.append(frame.samples)
+        if self._front_end is None:
             self._gathered.append(frame.samples)
             if len(self._gathered) >= _GATHER_FRAMES:
                 self._settle()
@@ -140,6 +144,7 @@ class SphinxStream:
         self._segment_ms = self._waiting[0].start_ms
         self._voiced_before_ms = self._voiced.voiced_ms - self._run * FRAME_MS
         waiting = [frame.samples for frame in self._waiting]
+        self._segment.extend(waiting)
         self._waiting.clear()
         if self._front_end is None:
             self._gathered = waiting
@@ -164,7 +169,10 @@ class SphinxStream:
         self._decoder.end_utt()
         self._open = False
         self._run = 0
-        if self._voiced.voiced_ms - self._voiced_before_ms < MIN_VOICED_MS:
+        heard = np.concatenate(self._segment)
+        self._segment.clear()
+        voiced_ms = self._voiced.voiced_ms - self._voiced_before_ms
+        if voiced_ms < MIN_VOICED_MS or not has_speech(heard):
             return
         for segment in self._decoder.seg() or ():
             if _NOT_WORDS.match(segment.word):

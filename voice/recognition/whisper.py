@@ -18,7 +18,12 @@ import numpy.typing as npt
 
 from nlu.errors import AttuneError
 from nlu.types import Transcript, Word
-from voice.recognition.silence import MIN_VOICED_MS, VoicedCounter, is_hallucination
+from voice.recognition.silence import (
+    MIN_VOICED_MS,
+    VoicedCounter,
+    has_speech,
+    is_hallucination,
+)
 from voice.types import RATE_HZ, AudioFrame, Expectation
 
 FILES = ("config.json", "model.bin", "vocabulary.json", "tokenizer.json")
@@ -201,7 +206,8 @@ class WhisperStream:
         if new_ms > 0 and self._voiced.voiced_ms >= MIN_VOICED_MS:
             samples = np.concatenate(self._frames)
             scaled = (samples / 32_768).astype(np.float32)
-            self._words = self._recognizer.decode(scaled, self._start_ms)
+            spoken = has_speech(samples)
+            self._words = self._recognizer.decode(scaled, self._start_ms) if spoken else []
             self._decoded_voiced_ms = self._voiced.voiced_ms
             if len(samples) > _FREEZE_AFTER_S * RATE_HZ:
                 # The rest of a long turn is decoded apart, so that a pause never costs more than
