@@ -6,7 +6,7 @@ name, by the NATO alphabet or "B for Bravo".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nlu.spoken.cardinals import SCALES, TEENS, TENS, UNITS, below_hundred, cardinal, word_at
 from nlu.spoken.tokens import FILLERS, Token, touching
@@ -22,7 +22,15 @@ NATO = {
 _NAMED_LETTERS = {"zed": "Z", "zee": "Z"}
 _TIMES = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
 _ZEROS = frozenset({"zero", "oh", "nought", "naught"})
-_HOMOPHONES = {"to": "2", "too": "2", "for": "4", "ate": "8", "won": "1", "free": "3", "tree": "3"}
+_HOMOPHONES = {
+    "to": "two",
+    "too": "two",
+    "for": "four",
+    "ate": "eight",
+    "won": "one",
+    "free": "three",
+    "tree": "three",
+}
 _BETWEEN = FILLERS | {",", "-", "–", "dash", "hyphen", "space", "then", "#", "/"}
 _SUFFIXES = frozenset(
     "st nd rd th am pm a.m p.m k km kg g mg lb lbs cm mm m ml gb mb tb kb x hz w v s min mins "
@@ -68,10 +76,12 @@ def find_codes(tokens: list[Token], lenient: bool = False) -> list[Code]:
 
     `lenient` takes homophones ("four two to one") for digits inside a run.
     """
+    if lenient:
+        tokens = _digits_for_homophones(tokens)
     codes: list[Code] = []
     place = 0
     while place < len(tokens):
-        run, after = _run(tokens, place, lenient)
+        run, after = _run(tokens, place)
         run = _trimmed(tokens, run)
         if run:
             codes.append(_code(tokens, run))
@@ -81,12 +91,10 @@ def find_codes(tokens: list[Token], lenient: bool = False) -> list[Code]:
     return codes
 
 
-def _run(tokens: list[Token], place: int, lenient: bool) -> tuple[list[tuple[int, _Symbol]], int]:
+def _run(tokens: list[Token], place: int) -> tuple[list[tuple[int, _Symbol]], int]:
     run: list[tuple[int, _Symbol]] = []
     while place < len(tokens):
         symbol = _symbol(tokens, place, run)
-        if symbol is None and lenient and _is_homophone(tokens, place, run):
-            symbol = _Symbol(_HOMOPHONES[tokens[place].word], "word", place + 1)
         if symbol is not None:
             run.append((place, symbol))
             place = symbol.after
@@ -109,11 +117,32 @@ def _skip(tokens: list[Token], place: int) -> int:
     return place
 
 
-def _is_homophone(tokens: list[Token], place: int, run: list[tuple[int, _Symbol]]) -> bool:
-    if word_at(tokens, place) not in _HOMOPHONES:
-        return False
-    before = sum(symbol.value.isdigit() for _, symbol in run)
-    return before >= 2 and _symbol(tokens, place + 1, run) is not None
+def _digits_for_homophones(tokens: list[Token]) -> list[Token]:
+    """ "nine to for five" as "nine two four five": homophones between numbers on both sides."""
+    heard = list(tokens)
+    for at in range(1, len(tokens) - 1):
+        if heard[at].word not in _HOMOPHONES:
+            continue
+        left, right = at - 1, at + 1
+        left -= heard[left].word in FILLERS and left > 0
+        right += heard[right].word in FILLERS and right < len(tokens) - 1
+        if _is_numeric(heard[left]) and (
+            _is_numeric(heard[right]) or heard[right].word in _HOMOPHONES
+        ):
+            heard[at] = replace(heard[at], word=_HOMOPHONES[heard[at].word])
+    return heard
+
+
+def _is_numeric(token: Token) -> bool:
+    word = token.word
+    return (
+        token.is_number
+        or word in UNITS
+        or word in TEENS
+        or word in TENS
+        or word in _ZEROS
+        or word in _TIMES
+    )
 
 
 def _symbol(tokens: list[Token], place: int, run: list[tuple[int, _Symbol]]) -> _Symbol | None:
@@ -142,7 +171,8 @@ def _typed_number(tokens: list[Token], place: int) -> _Symbol | None:
 def _repeated(tokens: list[Token], place: int, run: list[tuple[int, _Symbol]]) -> _Symbol | None:
     if word_at(tokens, place + 1) in ("u", "you"):
         return _Symbol("W", "letter", place + 2)
-    symbol = _symbol(tokens, place + 1, run) if word_at(tokens, place + 1) not in _TIMES else None
+    said = place + 1 + (word_at(tokens, place + 1) in FILLERS)
+    symbol = _symbol(tokens, said, run) if word_at(tokens, said) not in _TIMES else None
     if symbol is None or len(symbol.value) != 1 or symbol.kind == "typed-letters":
         return None
     times = _TIMES[tokens[place].word]
