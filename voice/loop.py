@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from dialogue.types import HandoffBrief, Reply
@@ -24,13 +24,8 @@ from voice.ears import StageClock, TurnEar, VoiceStream
 from voice.mouth import Mouth, SpeechFailure, Utterance, heard_clauses, unheard
 from voice.records import record_turn
 from voice.speculation import Deadlines, Mind, Prepared, Speculator, StageFailure, Talk
-from voice.turns.endpointing import (
-    UNKNOWN_MS,
-    EndpointPolicy,
-    Pause,
-    default_policies,
-    stop_silence,
-)
+from voice.thinking import Thinker
+from voice.turns.endpointing import UNKNOWN_MS, EndpointPolicy, default_policies
 from voice.turns.interruption import InterruptionDetector, is_backchannel
 from voice.turns.tracker import (
     PREROLL_MS,
@@ -96,24 +91,30 @@ class VoiceLoop:
         self._mind = mind
         self._talk = talk
         self._synthesizer = synthesizer
-        self._started_at = started_at
         self._observers = tuple(observers)
-        self._deadlines = deadlines = deadlines or Deadlines()
-        self._policies = list(policies) if policies is not None else default_policies()
+        deadlines = deadlines or Deadlines()
+        self._opening_deadline_s = 8 * deadlines.speech_s
         self._names = tuple(known_names)
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="attune-call")
-        self._speculator = Speculator(mind, talk, synthesizer, self._executor, deadlines)
+        speculator = Speculator(mind, talk, synthesizer, self._executor, deadlines)
         self._mouth = Mouth(
             synthesizer, channel, lambda: self._now_ms, self._executor, deadlines.speech_s
         )
-        self._answerer = Answerer(channel, self._speculator, self._mouth, self._tell)
+        self._answerer = Answerer(channel, speculator, self._mouth, self._tell)
         self._detector = SpeechDetector()
         self._interruption = InterruptionDetector()
         self._tracker = TurnTracker(UNKNOWN_MS)
+        self._thinker = Thinker(
+            speculator=speculator,
+            talk=talk,
+            tracker=self._tracker,
+            policies=list(policies) if policies is not None else default_policies(),
+            started_at=started_at,
+            recognition_deadline_s=deadlines.recognition_s,
+        )
         self._preroll: deque[AudioFrame] = deque(maxlen=PREROLL_MS // FRAME_MS)
         self._background: set[asyncio.Future[Any]] = set()
         self._now_ms = 0
-        self._generation = 0
         self._turns = 0
         self._turn: CallerTurn | None = None
         self._answer: Answer | None = None
@@ -149,7 +150,7 @@ class VoiceLoop:
         """
         try:
             await self._answerer.prepare_fallbacks(
-                self._synthesizer, self._executor, 8 * self._deadlines.speech_s
+                self._synthesizer, self._executor, self._opening_deadline_s
             )
         except StageFailure as failure:
             raise AttuneError(
@@ -209,12 +210,12 @@ class VoiceLoop:
                 case TurnPaused(speech_end_ms):
                     await self._pause(speech_end_ms)
                 case TurnResumed():
-                    self._generation += 1
+                    self._thinker.move_on()
                 case TurnEnded():
                     await self._end_turn(event)
 
     def _begin_turn(self, start_ms: int, *, interrupts: bool = False) -> None:
-        self._generation += 1
+        self._thinker.move_on()
         self._turns += 1
         clock = StageClock()
         voice = self._voice_stream()
@@ -254,45 +255,15 @@ class VoiceLoop:
 
     async def _pause(self, speech_end_ms: int) -> None:
         if self._turn is not None:
-            self._generation += 1
+            self._thinker.move_on()
             await self._speculate(self._turn, speech_end_ms)
 
     async def _speculate(self, turn: CallerTurn, speech_end_ms: int) -> None:
         turn.paused_ms = self._now_ms
-        task = await self._now_or_later(self._think(turn, self._generation, speech_end_ms))
+        thought = self._thinker.think(turn, self._thinker.generation, speech_end_ms)
+        task = await self._now_or_later(thought)
         task.add_done_callback(lambda done: done.cancelled() or done.exception())
         turn.work = task  # type: ignore[assignment]
-
-    async def _think(self, turn: CallerTurn, generation: int, speech_end_ms: int) -> Prepared:
-        began_s = time.perf_counter()
-        try:
-            transcript = await asyncio.wait_for(
-                turn.ear.transcript(), self._deadlines.recognition_s
-            )
-        except TimeoutError:
-            raise StageFailure("recognition", "no result in time") from None
-        except Exception as error:
-            raise StageFailure("recognition", f"{type(error).__name__}: {error}") from error
-        turn.transcript = transcript
-        if generation == self._generation:
-            self._set_stop(turn, transcript.text, speech_end_ms)
-        now = self._started_at + timedelta(milliseconds=speech_end_ms)
-        prepared = await self._speculator.prepare(
-            generation, transcript, turn.ear.feeling, now, turn.clock
-        )
-        turn.speculated_in_s = time.perf_counter() - began_s
-        return prepared
-
-    def _set_stop(self, turn: CallerTurn, text: str, speech_end_ms: int) -> None:
-        pause = Pause(
-            text,
-            self._talk.expects,
-            turn.ear.ending(speech_end_ms),
-            tuple(self._tracker.pauses_ms),
-            speech_end_ms - turn.start_ms,
-        )
-        turn.verdict = stop_silence(self._policies, pause)
-        self._tracker.stop_ms = turn.verdict.stop_ms
 
     # --- answering -----------------------------------------------------------------------------
 
@@ -359,7 +330,7 @@ class VoiceLoop:
         await self._answerer.say(resumed, rest, self._alive(resumed))
 
     async def _interrupt(self, answer: Answer, frame: AudioFrame) -> None:
-        self._generation += 1
+        self._thinker.move_on()
         heard_ms = await self._mouth.stop(answer.utterance)
         self._finish_answer(interrupted=True)
         self._cut_off = (answer.reply, answer.utterance, self._now_ms)

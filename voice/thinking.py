@@ -1,0 +1,78 @@
+"""Thinks while the silence runs: words, how long to wait, and the answer, for one generation.
+
+A generation is a stretch of the call in which nothing new was said. Results of an older one are
+stale.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from voice.answering import CallerTurn
+from voice.speculation import Prepared, Speculator, StageFailure, Talk
+from voice.turns.endpointing import EndpointPolicy, Pause, stop_silence
+from voice.turns.tracker import TurnTracker
+
+
+class Thinker:
+    """Speculates for the current generation and tells the tracker how long to wait."""
+
+    def __init__(
+        self,
+        *,
+        speculator: Speculator,
+        talk: Talk,
+        tracker: TurnTracker,
+        policies: Sequence[EndpointPolicy],
+        started_at: datetime,
+        recognition_deadline_s: float,
+    ) -> None:
+        self._speculator = speculator
+        self._talk = talk
+        self._tracker = tracker
+        self._policies = policies
+        self._started_at = started_at
+        self._recognition_deadline_s = recognition_deadline_s
+        self.generation = 0
+
+    def move_on(self) -> int:
+        """Something new was said: whatever was thought is stale. Returns the new generation."""
+        self.generation += 1
+        return self.generation
+
+    async def think(self, turn: CallerTurn, generation: int, speech_end_ms: int) -> Prepared:
+        """The answer to the turn as it stands. Raises `StageFailure`."""
+        began_s = time.perf_counter()
+        await self._recognise(turn)
+        if generation == self.generation:
+            self._set_stop(turn, speech_end_ms)
+        now = self._started_at + timedelta(milliseconds=speech_end_ms)
+        prepared = await self._speculator.prepare(
+            generation, turn.transcript, turn.ear.feeling, now, turn.clock
+        )
+        turn.speculated_in_s = time.perf_counter() - began_s
+        return prepared
+
+    async def _recognise(self, turn: CallerTurn) -> None:
+        try:
+            turn.transcript = await asyncio.wait_for(
+                turn.ear.transcript(), self._recognition_deadline_s
+            )
+        except TimeoutError:
+            raise StageFailure("recognition", "no result in time") from None
+        except Exception as error:
+            raise StageFailure("recognition", f"{type(error).__name__}: {error}") from error
+
+    def _set_stop(self, turn: CallerTurn, speech_end_ms: int) -> None:
+        pause = Pause(
+            turn.transcript.text,
+            self._talk.expects,
+            turn.ear.ending(speech_end_ms),
+            tuple(self._tracker.pauses_ms),
+            speech_end_ms - turn.start_ms,
+        )
+        turn.verdict = stop_silence(self._policies, pause)
+        self._tracker.stop_ms = turn.verdict.stop_ms
