@@ -148,7 +148,7 @@ class Asker:
     """Answers questions with one pack; its connectors are opened once, in memory, and only read."""
 
     def __init__(self, pack: Pack, find: Find, understand: Understand) -> None:
-        self._pack = pack
+        self.pack = pack
         self._find = find
         self._understand = understand
         self._connectors: dict[str, Connector] = open_connectors(pack, AT)
@@ -163,7 +163,7 @@ class Asker:
         code = question.jurisdiction or context.jurisdiction
         row = regulation.load().require(code)
         conversation = Conversation(
-            self._pack,
+            self.pack,
             context,
             self._connectors,
             row,

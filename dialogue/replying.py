@@ -73,14 +73,16 @@ def _by_moves(turn: Turn, pack: Pack, policy: Policy) -> Iterator[Line | None]:
     asked = asked and bool({"question", "options"} & set(work))
     for move in moves:
         if policy.move(move).work:
-            yield from _parts(parts, move, last=move == work[-1], turn=turn, pack=pack)
+            for line in _parts(parts, move, last=move == work[-1], turn=turn, pack=pack):
+                asked = asked or any("?" in text for text in line.wordings)
+                yield line
             continue
         question = policy.move(move).kind == "question"
         if (question and asked) or _not_now(move, turn, policy):
             continue
-        line = _phrase(move, turn, pack, policy)
-        asked = asked or (question and line is not None)
-        yield line
+        phrase = _phrase(move, turn, pack, policy)
+        asked = asked or (question and phrase is not None)
+        yield phrase
     if turn.step.effects:
         yield _phrase("one_moment", turn, pack, policy)
     if not asked and _leads_nowhere(turn):
@@ -89,8 +91,13 @@ def _by_moves(turn: Turn, pack: Pack, policy: Policy) -> Iterator[Line | None]:
 
 def _leads_nowhere(turn: Turn) -> bool:
     """Nothing is told, done or asked, although the caller wants something."""
-    over = turn.goodbye or turn.gratitude or turn.step.declined or turn.asides
-    over = over or (turn.settled_before and turn.matter == OTHER_INTENT)
+    over = (
+        turn.goodbye
+        or turn.gratitude
+        or turn.step.declined
+        or bool(turn.asides)
+        or (turn.settled_before and turn.matter == OTHER_INTENT)
+    )
     return (
         turn.choice.strategy not in _COMPLETE
         and not (turn.step.parts or turn.step.effects or turn.step.resolved)

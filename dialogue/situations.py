@@ -145,7 +145,8 @@ def situation(
         failed_turns=(
             step.state.failed_turns if given.failed_turns is None else given.failed_turns
         ),
-        needs_human=step.needs_human,
+        # Who is calling is not part of a described situation, so nobody lacks a record in it.
+        needs_human=step.needs_human and not given.from_outside,
         abuse_before=state.abuse_turns,
         turns_with_feeling=state.turns_with(feeling_of(turn.estimate)),
         flags=context.flags,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nlu.errors import AttuneError
+from nlu.types import OTHER_INTENT
 
 if TYPE_CHECKING:
     from dialogue.asking import Asker
@@ -197,7 +198,11 @@ class _Understanding:
 def _one(asker: Asker, fields: Mapping[str, Any], where: str) -> dict[str, Any]:
     from dialogue.asking import read
 
-    return asker.ask(read(fields, where))
+    question = read(fields, where)
+    if question.intent is not None and question.intent not in {*asker.pack.intents, OTHER_INTENT}:
+        note = f"{where}: the pack {asker.pack.name} has no intent '{question.intent}'"
+        print(f"attune: {note}; decided by the other fields.", file=sys.stderr)  # noqa: T201
+    return asker.ask(question)
 
 
 def _file(asker: Asker, path: Path, given: Mapping[str, Any]) -> int:
