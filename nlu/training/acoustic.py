@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 from rich.progress import Progress
 
-from nlu.training import acoustic_card as card
+from nlu.emotion.features import feature_names
+from nlu.training import acoustic_figures as figured
 from nlu.training import acoustic_measures as measures
+from nlu.training import acoustic_model_card as model_card
 from nlu.training.acoustic_blend import Blend, BlendSettings, fit, predict, to_onnx
 from nlu.training.acoustic_examples import (
     TEST_CONDITIONS,
@@ -84,8 +86,8 @@ def train(
             for name, table in tables.items()
         }
         figures = {
-            "held_out_speakers": card.pooled_figures(known),
-            "single_corpus": {name: card.corpus_figures(one) for name, one in alone.items()},
+            "held_out_speakers": figured.pooled_figures(known),
+            "single_corpus": {name: figured.corpus_figures(one) for name, one in alone.items()},
             "corpus_left_out": left_out(tables, alone, others, seed, settings),
         }
         progress.update(task, description="the model itself")
@@ -102,7 +104,7 @@ def train(
     }
     held = {
         "name": "acoustic",
-        **card.origin(tables),
+        **figured.origin(tables),
         "seed": seed,
         "settings": asdict(settings),
         "judging": judging,
@@ -112,7 +114,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     (out / "acoustic.onnx").write_bytes(to_onnx(blend))
     (out / "acoustic.json").write_text(json.dumps(held, indent=2) + "\n", "utf-8")
-    (out / "acoustic.md").write_text(card.write(held), "utf-8")
+    (out / "acoustic.md").write_text(model_card.write(held, len(feature_names())), "utf-8")
     return held
 
 
@@ -182,7 +184,7 @@ def left_out(
         rest = {other: known for other, known in tables.items() if other != name}
         blend = fit_pooled(list(rest.values()), others, seed, settings)
         milder = gather([alone[other][kind] for other in rest for kind in ("train", "muted")])
-        figures[name] = card.foreign_figures(listen(blend, table.test["clean"]), milder)
+        figures[name] = figured.foreign_figures(listen(blend, table.test["clean"]), milder)
     return figures
 
 

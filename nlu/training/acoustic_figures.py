@@ -1,4 +1,4 @@
-"""The figures of a training run as plain data, and the model card written from them."""
+"""The figures of a training run as plain data."""
 
 from __future__ import annotations
 
@@ -119,8 +119,3 @@ def _with_interval(measure: Any, heard: Heard, digits: int = 1) -> dict[str, Any
         "value": round(measure(heard), digits),
         "interval_95": [round(low, digits), round(high, digits)],
     }
-
-
-def write(held: dict[str, Any]) -> str:
-    """placeholder"""
-    return str(held)
