@@ -22,16 +22,17 @@ class Answering(Settling):
         """The caller's words as an answer to what was asked; None when they are about
         something else."""
         intent = self.pack.intents[frame.intent]
+        filled = filling.fill(frame, intent, self.heard)
+        asked = frame.waiting is not None and frame.waiting.name in filled.new
+        if self._elsewhere(frame) and not asked:
+            return None
         other = filling.not_that_one(frame, intent, self.heard)
         if other is not None:
             return self.settle(other[0])
-        filled = filling.fill(frame, intent, self.heard)
         if filled.replaced:
             return self.settle(filled.frame)
         if frame.waiting is None:
-            return self.settle(filled.frame) if filled.new and not self._elsewhere(frame) else None
-        if self._elsewhere(frame) and not (filled.new and frame.waiting.name in filled.new):
-            return None
+            return self.settle(filled.frame) if filled.new else None
         handler = {
             "slot": self._slot_answer,
             "choose": self._choice_answer,

@@ -30,7 +30,10 @@ class Connector(Protocol):
         """Let go of files and sockets."""
 
 
-def reference_of(key: str) -> str:
-    """A short number for an effect that a caller can write down, always the same for its key."""
-    digest = hashlib.sha256(key.encode()).digest()
+def reference_of(key: str, attempt: int = 0) -> str:
+    """A short number for an effect that a caller can write down, always the same for its key.
+
+    Another `attempt` gives another number, for the case that one is taken.
+    """
+    digest = hashlib.sha256(f"{key}#{attempt}".encode()).digest()
     return str(10_000 + int.from_bytes(digest[:6], "big") % 90_000)

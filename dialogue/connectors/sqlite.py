@@ -27,6 +27,9 @@ CREATE TABLE attune_effects (
 );
 """
 
+_REFERENCES = 3
+"""How many reference numbers are tried when one is taken already."""
+
 
 def parameters(statement: str) -> frozenset[str]:
     """The `:name` parameters of a statement (text in single quotes is not looked at)."""
@@ -36,15 +39,28 @@ def parameters(statement: str) -> frozenset[str]:
 def seed(connection: sqlite3.Connection, script: str, today: date) -> None:
     """Run a seed into an empty database; `day(n)` in it is `today` plus n days.
 
+    Statement by statement, within the transaction that may be open.
+
     Raises:
         sqlite3.Error: the script is wrong.
     """
     connection.create_function(
         "day", 1, lambda days: (today + timedelta(days=days)).isoformat(), deterministic=True
     )
-    connection.executescript(_LEDGER + script)
+    for statement in _statements(_LEDGER + script):
+        connection.execute(statement)
     connection.execute("INSERT INTO attune_seed VALUES (?, ?)", (today.isoformat(), _mark(script)))
-    connection.commit()
+
+
+def _statements(script: str) -> Iterator[str]:
+    waiting = ""
+    for line in script.splitlines(keepends=True):
+        waiting += line
+        if sqlite3.complete_statement(waiting):
+            yield waiting
+            waiting = ""
+    if waiting.strip():
+        yield waiting
 
 
 class SqliteConnector:
@@ -101,20 +117,24 @@ class SqliteConnector:
         operation = action.sql
         if operation is None:
             return EffectResult(effect, False, problem=UNAVAILABLE)
-        bound = {**values, "reference": reference_of(effect.key)}
-        try:
-            with self._lock, self._transaction():
-                if before := self._entry(effect):
-                    return before
-                result = self._change(operation, effect, bound)
-                if result.succeeded:
+        for attempt in range(_REFERENCES):
+            bound = {**values, "reference": reference_of(effect.key, attempt)}
+            try:
+                with self._lock, self._transaction():
+                    if before := self._entry(effect):
+                        return before
+                    result = self._change(operation, effect, bound)
+                    if not result.succeeded:
+                        raise _UndoneError(result)
                     self._record(effect, result)
                     return result
-                raise _UndoneError(result)
-        except _UndoneError as undone:
-            return undone.result
-        except sqlite3.Error:
-            return self._after_failure(effect)
+            except _UndoneError as undone:
+                return undone.result
+            except sqlite3.IntegrityError:
+                continue
+            except sqlite3.Error:
+                break
+        return self._after_failure(effect)
 
     def close(self) -> None:
         """Close the database."""
@@ -122,24 +142,31 @@ class SqliteConnector:
             self._database.close()
 
     def _prepare(self, script: str, today: date, reseed_daily: bool) -> None:
-        with self._lock:
-            tables = {
-                row[0]
-                for row in self._database.execute(
-                    "SELECT name FROM sqlite_master WHERE type = 'table'"
-                    " AND name NOT LIKE 'sqlite_%'"
-                )
-            }
-            if "attune_seed" in tables:
-                day, mark = self._database.execute("SELECT day, seed FROM attune_seed").fetchone()
-                stale = mark != _mark(script) or day != today.isoformat()
-                if not (reseed_daily and stale):
-                    return
-                for table in tables:
-                    self._database.execute(f'DROP TABLE "{table}"')
-            elif tables:
-                raise sqlite3.DatabaseError("it holds tables of something else")
+        """Seed a new or outdated database; another process may be doing the same just now."""
+        if self._is_ready(script, today, reseed_daily):
+            return
+        with self._transaction():
+            if self._is_ready(script, today, reseed_daily):
+                return
+            for table in self._tables():
+                self._database.execute(f'DROP TABLE "{table}"')
             seed(self._database, script, today)
+
+    def _is_ready(self, script: str, today: date, reseed_daily: bool) -> bool:
+        tables = self._tables()
+        if not tables:
+            return False
+        if "attune_seed" not in tables:
+            raise sqlite3.DatabaseError("it holds tables of something else")
+        day, mark = self._database.execute("SELECT day, seed FROM attune_seed").fetchone()
+        fresh = mark == _mark(script) and day == today.isoformat()
+        return fresh or not reseed_daily
+
+    def _tables(self) -> set[str]:
+        found = self._database.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        )
+        return {row[0] for row in found}
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -224,9 +251,4 @@ def _known(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _mark(script: str) -> str:
-    return f"{len(script)}:{hash_text(script)}"
-
-
-def hash_text(text: str) -> str:
-    """A short digest that tells two seeds apart."""
-    return reference_of(text)
+    return f"{len(script)}:{reference_of(script)}"

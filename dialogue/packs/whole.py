@@ -35,7 +35,7 @@ def policy_moves() -> Mapping[str, frozenset[str]]:
     for rule in policy["rules"]:
         for key in ("moves", "again_moves", "history_moves", "effort_moves"):
             for move in rule.get(key, ()):
-                made[move].add(rule["strategy"])
+                made.setdefault(move, set()).add(rule["strategy"])
     return {name: frozenset(strategies) for name, strategies in made.items()}
 
 

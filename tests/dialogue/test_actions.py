@@ -121,6 +121,35 @@ def test_a_demonstration_is_seeded_afresh_on_another_day_and_kept_on_the_same(
     )
 
 
+def test_processes_that_start_together_seed_one_shop(tmp_path: Path) -> None:
+    opened: list[Actions] = []
+    threads = [
+        threading.Thread(target=lambda: opened.append(Actions.open(RETAIL, NOW, tmp_path)))
+        for _ in range(6)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(opened) == 6
+    assert all(order(shop, "44172", MARCUS)["item"] == "desk chair" for shop in opened)
+
+
+def test_a_reference_number_that_is_taken_gives_way_to_another(
+    shop: Actions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "dialogue.connectors.sqlite.reference_of", lambda key, attempt=0: str(70_000 + attempt)
+    )
+    references = [
+        shop.carry_out(Effect("open_complaint", {}, f"call:{turn}"), MARCUS, NOW).facts["reference"]
+        for turn in range(3)
+    ]
+    assert references == ["70000", "70001", "70002"]
+    fourth = shop.carry_out(Effect("open_complaint", {}, "call:9"), MARCUS, NOW)
+    assert (fourth.succeeded, fourth.problem) == (False, "unavailable")
+
+
 def test_a_locked_database_is_a_problem_and_not_a_crash(tmp_path: Path) -> None:
     script = (RETAIL.directory / "shop.sql").read_text()
     path = tmp_path / "shop.sqlite"

@@ -10,13 +10,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import pytest
 
+from dialogue.actions import Actions
 from dialogue.connectors.http import HttpConnector, signature
+from dialogue.packs import load_pack
 from dialogue.packs.format import Action
 from dialogue.packs.format import HttpConnector as HttpSettings
-from dialogue.types import Effect
+from dialogue.types import CustomerContext, Effect
 from nlu.errors import AttuneError
 
 READ = Action(
@@ -286,3 +289,20 @@ def test_a_missing_secret_is_said_before_the_first_call(service: Service) -> Non
     with pytest.raises(AttuneError, match="NO_SUCH_SECRET is not set"):
         connector(service.url, secret_env="NO_SUCH_SECRET")
     assert service.seen == []
+
+
+def test_a_pack_with_a_service_behind_it_works_like_one_with_a_database(service: Service) -> None:
+    retail = load_pack("retail")
+    online = retail.model_copy(
+        update={
+            "connectors": {"shop": HttpSettings(type="http", url=service.url)},
+            "actions": {**retail.actions, "find_order": READ},
+        }
+    )
+    service.answers = [say(200, ORDER), say(500)]
+    actions = Actions.open(online, datetime(2026, 6, 4, tzinfo=UTC))
+    now = datetime(2026, 6, 4, tzinfo=UTC)
+    told = actions.read("find_order", {"order_number": "4571"}, CustomerContext(), now)
+    assert told.facts["item"] == "lamp"
+    actions.close()
+    assert actions.read("find_order", {"order_number": "1"}, CustomerContext(), now).problem

@@ -242,6 +242,17 @@ def test_a_digression_is_answered_and_the_task_taken_up_again() -> None:
     assert call.done == ["cancel_order"]
 
 
+def test_another_matter_about_another_order_leaves_the_first_one_as_it_is() -> None:
+    call = Call("C1011")
+    call.say("cancel my order", "cancel_order")
+    call.say("the toaster")
+    said = call.say("where is order 4571", "where_is_my_order")
+    assert "electric kettle is on its way" in said
+    assert moves(call)[-2:] == ["back_to", "confirm"]
+    assert "toaster" in call.say("yes")
+    assert call.done == ["cancel_order"]
+
+
 def test_a_second_matter_of_the_same_breath_waits_its_turn() -> None:
     call = Call("C1002")
     call.say("cancel my order and what are your hours", "cancel_order", also=("opening_hours",))
