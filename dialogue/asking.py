@@ -19,6 +19,7 @@ from dialogue.connectors.protocol import Connector
 from dialogue.conversation import Conversation
 from dialogue.customers.consent import grants_for
 from dialogue.packs.format import Pack
+from dialogue.plain import plain_decision
 from dialogue.situations import Given
 from dialogue.types import (
     Case,
@@ -80,8 +81,9 @@ class FlagsGiven(_Part):
 
 
 class Question(_Part):
-    """A described situation; every field may be left out."""
+    """A described situation; every field may be left out. `id` comes back with the answer."""
 
+    id: str | int | None = None
     text: str | None = None
     emotion: Mapping[Emotion, Probability] | None = None
     source: Literal["voice", "words", "fused"] = "fused"
@@ -174,9 +176,8 @@ class Asker:
         grants = grants_for(context, row, question.consent)
         understanding = self._understanding(question, grants)
         decision = conversation.decide(understanding, given=_given(question))
-        from dialogue.plain import plain_decision
-
-        return plain_decision(decision)
+        answer = plain_decision(decision)
+        return answer if question.id is None else {**answer, "id": question.id}
 
     def close(self) -> None:
         """Close the connectors."""

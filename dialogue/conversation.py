@@ -12,6 +12,7 @@ from dialogue import offers, tasks
 from dialogue import policy as policies
 from dialogue import regulation as regulations
 from dialogue.actions import Actions, effect_of
+from dialogue.answers import yes_or_no
 from dialogue.bookkeeping import Books, Store, writes
 from dialogue.connectors.protocol import Connector
 from dialogue.customers.consent import grants_for, withdrawals
@@ -218,6 +219,8 @@ class Conversation:
             return self._settled(turn)
         read = self._actions.reader(self.context, turn.now)
         step = tasks.advance(state.tasks, heard, self.pack, self.context, turn.now, read, key)
+        if state.checked and not step.parts and yes_or_no(heard) is False:
+            return _not_answered(step)
         if step.failed and (withdrawals(heard.signals) or "refuses_offer" in heard.signals):
             # Taking something back is not a turn in which the caller was left without an answer.
             kept = replace(step.state, failed_turns=state.tasks.failed_turns)
@@ -261,6 +264,14 @@ class Conversation:
                 settled = self._drafter.draft(again.choice, finished, turn, state)
         kept = replace(settled.decision, effects=draft.decision.effects)
         return replace(settled, decision=kept)
+
+
+def _not_answered(step: Step) -> Step:
+    """The caller says that the last reply was no answer: a failed turn, asked about once more."""
+    failed = replace(step.state, failed_turns=step.state.failed_turns + 1)
+    return replace(
+        step, state=failed, failed=True, understood=False, relevance={"addressed": False}
+    )
 
 
 def _told(result: EffectResult, pack: Pack) -> str:

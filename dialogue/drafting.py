@@ -28,6 +28,8 @@ from dialogue.types import (
 )
 from nlu.types import OTHER_INTENT, Emotion, EmotionEstimate
 
+_CHECKS = frozenset({"check", "check_answered"})
+
 
 class Rewriter(Protocol):
     """A language model behind the same door; see `dialogue.language_model`."""
@@ -71,6 +73,7 @@ class Drafter:
         said = self._turn(choice, step, turn, state, facts, offer_id)
         worded = self._worded(said, spoken, replace(state, nouns=nouns))
         offer = _made(offer_id, worded)
+        checked = bool(_CHECKS & set(worded.moves))
         decision = Decision(
             strategy=choice.strategy,
             moves=replying.spoken_moves(worded.moves),
@@ -83,7 +86,7 @@ class Drafter:
                 self.pack, step.intent, facts, self.context, state.tried
             ),
             relevance=step.relevance,
-            expects=frozenset({"yes_no"}) if offer else step.expects,
+            expects=frozenset({"yes_no"}) if offer or checked else step.expects,
             ends_call=choice.again or (said.goodbye and not step.effects and not step.expects),
         )
         after = self._after(state, choice, step, turn, worded, spoken, nouns, decision)
@@ -199,7 +202,7 @@ class Drafter:
         state: CallState,
         facts: Mapping[str, Any],
     ) -> HandoffBrief | None:
-        if not choice.handoff and not choice.again:
+        if not choice.handoff:
             return None
         frame = step.state.active or next(iter(reversed(step.state.frames)), None)
         intent = frame.intent if frame is not None else step.intent
@@ -250,9 +253,10 @@ class Drafter:
             withdrawn=state.withdrawn | withdrawals(heard.signals),
             offered=(*state.offered, offer.id) if offer else state.offered,
             offer_open=offer is not None,
+            checked=bool(_CHECKS & set(worded.moves)),
             refused_offers=state.refused_offers | refused,
             said=(*state.said, heard.text) if heard.text.strip() else state.said,
-            matters=(*state.matters, matter) if settled else state.matters,
+            matters=_matters(state, step, matter if settled else None),
             smoothed=_smoothed(state, step, turn),
             expects=decision.expects,
             handed_over=state.handed_over or decision.handoff is not None,
@@ -275,6 +279,13 @@ def _asides(heard: Heard, state: CallState) -> tuple[str, ...]:
     elif offers.accepted(heard, state):
         asides.append("offer_accepted")
     return tuple(asides)
+
+
+def _matters(state: CallState, step: Step, settled: str | None) -> tuple[str, ...]:
+    """The settled matters; one whose answer was none is open again."""
+    if settled is not None:
+        return (*state.matters, settled)
+    return state.matters[:-1] if state.checked and step.failed else state.matters
 
 
 def _smoothed(state: CallState, step: Step, turn: TurnInput) -> EmotionEstimate | None:

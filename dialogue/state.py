@@ -34,6 +34,8 @@ class CallState:
     offer_open: bool = False
     """The last reply made an offer that has not been answered."""
     refused_offers: frozenset[str] = frozenset()
+    checked: bool = False
+    """The last reply asked whether it was an answer."""
     said: tuple[str, ...] = ()
     """The caller's turns as recognised."""
     tried: tuple[str, ...] = ()

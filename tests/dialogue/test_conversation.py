@@ -286,6 +286,7 @@ def test_abuse_is_answered_once_then_the_call_is_closed() -> None:
     assert not first.ends_call
     assert second.moves == ("boundary_last",)
     assert second.ends_call
+    assert second.handoff is None
 
 
 def test_an_unsure_answer_asks_whether_it_was_one() -> None:
@@ -293,6 +294,19 @@ def test_an_unsure_answer_asks_whether_it_was_one() -> None:
     decision = say(call(), heard)
     assert "check_answered" in decision.moves
     assert decision.relevance["addressed"]
+
+
+def test_an_answer_that_was_none_is_a_failed_turn() -> None:
+    conversation = call()
+    say(conversation, turn("delivery costs", "delivery_question", score=0.3))
+    assert conversation.expects == {"yes_no"}
+    no = turn("no", entities=[("yes_no", "no")])
+    decision = say(conversation, no)
+    assert decision.strategy is Strategy.CLARIFY
+    assert decision.relevance == {"addressed": False}
+    assert conversation.state.tasks.failed_turns == 1
+    assert conversation.state.matters == ()
+    assert say(conversation, turn("the thing", score=0.1)).strategy is Strategy.HANDOFF
 
 
 def test_silence_is_answered_with_a_question() -> None:

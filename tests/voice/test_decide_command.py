@@ -234,6 +234,11 @@ def test_lines_may_come_through_a_pipe() -> None:
     assert json.loads(result.stdout)["strategy"] == "SUPPORT"
 
 
+def test_a_lines_id_comes_back(tmp_path) -> None:
+    _, printed = run("--jsonl", str(lines(tmp_path, {"id": "case 7", "severity": "minor"})))
+    assert json.loads(printed)["id"] == "case 7"
+
+
 def test_options_stand_for_every_line_that_does_not_say_otherwise(tmp_path) -> None:
     path = lines(
         tmp_path, {"emotion": {"angry": 0.9}}, {"emotion": {"angry": 0.9}, "fault": "none"}
