@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dialogue import slots as filling
-from dialogue.answers import chosen_option, mentions, yes_or_no
+from dialogue.answers import affirmed, chosen_option, mentions, yes_or_no
 from dialogue.frames import Frame, Step, Waiting
 from dialogue.settling import Settling
 from dialogue.turn import slot_of
@@ -114,7 +114,8 @@ class Answering(Settling):
 
     def _agrees(self, action: str) -> bool:
         """Whether the words ask for the very thing that waits for a yes."""
-        return any(mentions(self.heard.text, cue) for cue in self.pack.actions[action].agree)
+        said = affirmed(self.heard.text)
+        return any(mentions(said, cue) for cue in self.pack.actions[action].agree)
 
     def _options_answer(self, frame: Frame, filled: filling.Filling) -> Step:
         options = self.options(frame)

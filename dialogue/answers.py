@@ -16,8 +16,13 @@ _YES = re.compile(
 )
 _NO = re.compile(
     r"^(?:(?:oh|um|uh|well|ah|and|so|okay|ok)[, ]+)*"
-    r"(?:no|nope|nah|not|never|don't|do not|neither|none|stop|leave it|forget it|cancel that|"
+    r"(?:no|nope|nah|not|never|don't|do not|i don't want|i do not want|i'd rather not|please don't|"
+    r"i would rather not|neither|none|stop|leave it|forget it|cancel that|"
     r"nothing|wrong|incorrect|that's (?:wrong|not)|that is (?:wrong|not))\b"
+)
+_NEGATED = re.compile(
+    r"\b(?:don't|do not|doesn't|didn't|won't|can't|not|never|no|without|rather than|instead of)\b"
+    r"[^,.;!?]*?(?=[,.;!?]|\bbut\b|$)"
 )
 _CORRECTION = re.compile(
     r"\b(?:no|sorry|actually|i mean|i meant|wrong|not that|correction|make that|oops|rather|"
@@ -70,12 +75,18 @@ def mentions(text: str, cue: str) -> bool:
     return bool(re.search(rf"\b{re.escape(cue.lower())}(?:s|es|ed|d|ing)?\b", text.lower()))
 
 
+def affirmed(text: str) -> str:
+    """The words that are not negated: "I don't want a refund, send it" is ", send it"."""
+    return _NEGATED.sub(" ", text.lower())
+
+
 def chosen_option(heard: Heard, options: Sequence[Option]) -> Option | None:
     """The option that the words pick: the most cues, else the place, else a yes to the only one.
 
     None when nothing is picked, or two are picked alike.
     """
-    scores = [sum(mentions(heard.text, cue) for cue in option.cues) for option in options]
+    said = affirmed(heard.text)
+    scores = [sum(mentions(said, cue) for cue in option.cues) for option in options]
     best = max(scores, default=0)
     if best > 0 and scores.count(best) == 1:
         return options[scores.index(best)]

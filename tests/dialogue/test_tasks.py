@@ -146,6 +146,33 @@ def test_what_was_done_is_told_again_and_not_done_again() -> None:
     assert call.done == ["stop_card"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    ["I don't want my money back", "no, don't refund it", "please don't", "I'm not sure", "why",
+     "what if I do not want my money back", "never mind the money back"],
+)  # fmt: skip
+def test_what_is_negated_is_never_a_yes(words: str) -> None:
+    call = Call("C1003")
+    call.say("I paid twice", "double_charge")
+    call.say(words, "double_charge")
+    assert call.done == []
+
+
+@pytest.mark.parametrize("words", ["yes", "I want my money back", "uh okay go ahead", "sure"])
+def test_a_yes_has_many_forms(words: str) -> None:
+    call = Call("C1003")
+    call.say("I paid twice", "double_charge")
+    call.say(words, "double_charge")
+    assert call.done == ["refund_second_charge"]
+
+
+def test_an_option_that_is_turned_down_is_not_the_one_taken() -> None:
+    call = Call("C1001")
+    call.say("where is my chair", "where_is_my_order")
+    call.say("I don't want the fee refunded, send it again")
+    assert call.done == ["resend_express"]
+
+
 def test_a_change_of_mind_between_the_options_is_followed() -> None:
     call = Call("C1001")
     call.say("where is my chair", "where_is_my_order")
