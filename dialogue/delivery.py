@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from dialogue.rendering import Piece
 from dialogue.types import Clause, Delivery
-from dialogue.wording import Piece
 from nlu.types import Intensity
 
 NEUTRAL_WORDS_PER_MINUTE = 160

@@ -8,11 +8,12 @@ from typing import Any, Protocol
 
 from dialogue import delivery, handoff, offers, replying, wording
 from dialogue.actions import next_best_actions
-from dialogue.customers.consent import withdrawals
 from dialogue.frames import Frame, Heard, Step
 from dialogue.packs.facts import say_facts, standing_facts
 from dialogue.packs.format import Pack
 from dialogue.policy import ABSTAINED, Policy
+from dialogue.remembering import CHECKS, issue, remember
+from dialogue.rendering import Piece, Voice
 from dialogue.situations import TurnInput
 from dialogue.state import CallState
 from dialogue.strategy import DANGER, Choice, is_negative
@@ -26,17 +27,15 @@ from dialogue.types import (
     Reason,
     Reply,
 )
-from nlu.types import OTHER_INTENT, Emotion, EmotionEstimate
-
-_CHECKS = frozenset({"check", "check_answered"})
+from nlu.types import Emotion
 
 
 class Rewriter(Protocol):
     """A language model behind the same door; see `dialogue.language_model`."""
 
     def reword(
-        self, pieces: tuple[wording.Piece, ...], strategy: str, facts: Mapping[str, str]
-    ) -> tuple[wording.Piece, ...] | None:
+        self, pieces: tuple[Piece, ...], strategy: str, facts: Mapping[str, str]
+    ) -> tuple[Piece, ...] | None:
         """Other words for the same pieces, already checked; None keeps the phrases."""
 
 
@@ -73,7 +72,7 @@ class Drafter:
         said = self._turn(choice, step, turn, state, facts, offer_id)
         worded = self._worded(said, spoken, replace(state, nouns=nouns))
         offer = _made(offer_id, worded)
-        checked = bool(_CHECKS & set(worded.moves))
+        checked = bool(CHECKS & set(worded.moves))
         decision = Decision(
             strategy=choice.strategy,
             moves=replying.spoken_moves(worded.moves),
@@ -89,13 +88,13 @@ class Drafter:
             expects=frozenset({"yes_no"}) if offer or checked else step.expects,
             ends_call=choice.again or (said.goodbye and not step.effects and not step.expects),
         )
-        after = self._after(state, choice, step, turn, worded, spoken, nouns, decision)
+        after = remember(state, self.policy, choice, step, turn, worded, spoken, nouns, decision)
         return Draft(decision, after, choice, step, turn)
 
-    def voice(self, state: CallState) -> wording.Voice:
+    def voice(self, state: CallState) -> Voice:
         """The seed does not hold the call's id: a replay under another name says the same."""
         seed = f"{self.pack.name}:{self.context.id}:{len(self.context.contacts)}"
-        return wording.Voice(self.pack, seed, state.nouns)
+        return Voice(self.pack, seed, state.nouns)
 
     # --- words ------------------------------------------------------------------------------
 
@@ -129,7 +128,7 @@ class Drafter:
         choice = said.choice
         limits = wording.Limits(
             empathy_share=self.policy.empathy.share_of_words * choice.empathy_factor,
-            may_apologise=said.matter not in state.apologised,
+            may_apologise=not (issue(said.step) & state.apologised),
             may_name_feelings=choice.feeling not in (ABSTAINED, Emotion.NEUTRAL)
             # A thank-you at the end of a sad call is not met with gladness.
             and not (choice.feeling == Emotion.HAPPY and Emotion.SAD in state.feelings),
@@ -222,51 +221,6 @@ class Drafter:
         )
         return handoff.brief(course, self.context, self.pack)
 
-    # --- memory -------------------------------------------------------------------------------
-
-    def _after(
-        self,
-        state: CallState,
-        choice: Choice,
-        step: Step,
-        turn: TurnInput,
-        worded: wording.Wording,
-        spoken: Delivery,
-        nouns: Mapping[str, str],
-        decision: Decision,
-    ) -> CallState:
-        heard, matter, offer = turn.heard, step.intent, decision.offer
-        once = frozenset(move for move in worded.moves if self._is_once(move))
-        settled = step.resolved and matter != OTHER_INTENT
-        refused = frozenset(state.offered[-1:]) if offers.refused(heard, state) else frozenset()
-        return replace(
-            state.saying(matter, once),
-            turn=state.turn + 1,
-            tasks=step.state,
-            feelings=(*state.feelings, choice.feeling),
-            negative=(*state.negative, is_negative(turn.estimate)),
-            abuse_turns=state.abuse_turns + ("abuse" in heard.signals),
-            phrases=(*state.phrases, *worded.used),
-            apologised=state.apologised | ({matter} if worded.apologised else set()),
-            delivery=replace(spoken, pause_before_ms=0, pause_after_ms=0),
-            nouns=nouns,
-            withdrawn=state.withdrawn | withdrawals(heard.signals),
-            offered=(*state.offered, offer.id) if offer else state.offered,
-            offer_open=offer is not None,
-            checked=bool(_CHECKS & set(worded.moves)),
-            refused_offers=state.refused_offers | refused,
-            said=(*state.said, heard.text) if heard.text.strip() else state.said,
-            matters=_matters(state, step, matter if settled else None),
-            smoothed=_smoothed(state, step, turn),
-            expects=decision.expects,
-            handed_over=state.handed_over or decision.handoff is not None,
-            forget=state.forget or "forget_call" in heard.signals,
-        )
-
-    def _is_once(self, move: str) -> bool:
-        known = self.policy.moves.get(move)
-        return known is not None and known.once
-
 
 def _asides(heard: Heard, state: CallState) -> tuple[str, ...]:
     asides = []
@@ -279,23 +233,6 @@ def _asides(heard: Heard, state: CallState) -> tuple[str, ...]:
     elif offers.accepted(heard, state):
         asides.append("offer_accepted")
     return tuple(asides)
-
-
-def _matters(state: CallState, step: Step, settled: str | None) -> tuple[str, ...]:
-    """The settled matters; one whose answer was none is open again."""
-    if settled is not None:
-        return (*state.matters, settled)
-    return state.matters[:-1] if state.checked and step.failed else state.matters
-
-
-def _smoothed(state: CallState, step: Step, turn: TurnInput) -> EmotionEstimate | None:
-    """The course that the next turn goes on from: a settled matter ends it, a turn without an
-    estimate leaves it, and one in which the voice was withdrawn keeps nothing of the voice."""
-    if step.resolved:
-        return None
-    if turn.estimate.abstained is None:
-        return turn.estimate
-    return None if withdrawals(turn.heard.signals) else state.smoothed
 
 
 def _only_claimed(frame: Frame | None) -> dict[str, str]:

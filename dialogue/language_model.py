@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 
 from dialogue import honesty
-from dialogue.wording import SLOW_SENTENCE_WORDS, Piece
+from dialogue.rendering import SLOW_SENTENCE_WORDS, Piece
 from nlu.errors import AttuneError
 
 _log = logging.getLogger(__name__)

@@ -10,9 +10,9 @@ from dialogue.answers import yes_or_no
 from dialogue.frames import Heard
 from dialogue.packs.format import Offer, Pack, holds
 from dialogue.policy import Policy
+from dialogue.rendering import Line
 from dialogue.state import CallState
 from dialogue.types import CustomerContext, OfferMade, Reason, Strategy
-from dialogue.wording import Line
 
 GATE = "G8"
 

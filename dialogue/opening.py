@@ -9,8 +9,9 @@ from dialogue import delivery
 from dialogue.honesty import sentences
 from dialogue.packs.facts import standing_facts
 from dialogue.regulation import Regulation, opening_disclosure
+from dialogue.rendering import Line, Piece, Voice
 from dialogue.types import CustomerContext, Decision, Reason, Reply, Strategy
-from dialogue.wording import Limits, Line, Piece, Voice, compose
+from dialogue.wording import Limits, compose
 from nlu.types import Grant
 
 RULE = "opening"

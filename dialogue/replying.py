@@ -9,9 +9,9 @@ from typing import Any
 from dialogue.frames import Part, Step
 from dialogue.packs.format import Pack
 from dialogue.policy import Policy
+from dialogue.rendering import Line
 from dialogue.strategy import Choice
 from dialogue.types import Strategy
-from dialogue.wording import Line
 from nlu.types import OTHER_INTENT
 
 _RANK = {"answer": 0, "act": 1, "question": 2, "options": 3}

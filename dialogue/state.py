@@ -26,7 +26,7 @@ class CallState:
     said_once: frozenset[tuple[str, str]] = frozenset()
     """(matter, move) of what is said once about a matter."""
     apologised: frozenset[str] = frozenset()
-    """Matters that have had their apology."""
+    """Matters, orders and accounts that have had their apology."""
     delivery: Delivery | None = field(default_factory=Delivery)
     nouns: Mapping[str, str] = field(default_factory=dict)
     withdrawn: frozenset[Purpose] = frozenset()

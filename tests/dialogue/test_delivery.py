@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from dialogue import delivery
 from dialogue.aloud import aloud, code_groups
 from dialogue.delivery import PROFILES, scale, speak, target
+from dialogue.rendering import Piece
 from dialogue.types import Delivery
-from dialogue.wording import Piece
 from nlu.types import Intensity
 
 RANGES = {

@@ -14,8 +14,8 @@ import pytest
 
 from dialogue.conversation import Conversation
 from dialogue.language_model import Endpoint, LanguageModel, check
+from dialogue.rendering import Piece
 from dialogue.types import CustomerContext
-from dialogue.wording import Piece
 from nlu.errors import AttuneError
 from tests.dialogue.turns import WEDNESDAY, turn
 

@@ -11,14 +11,8 @@ from dialogue import honesty
 from dialogue.honesty import attributes_feeling, claims, count_words, invented, reading_grade
 from dialogue.packs.facts import say_facts
 from dialogue.packs.loader import load_pack
-from dialogue.wording import (
-    SLOW_SENTENCE_WORDS,
-    Limits,
-    Line,
-    Voice,
-    callers_nouns,
-    compose,
-)
+from dialogue.rendering import SLOW_SENTENCE_WORDS, Line, Voice
+from dialogue.wording import Limits, callers_nouns, compose
 
 PACK = load_pack("retail")
 VOICE = Voice(PACK, "seed")
