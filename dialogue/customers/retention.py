@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, delete, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, inspect, or_, select, update
 
 from dialogue import regulation
 from dialogue.customers import audit
 from dialogue.customers.models import (
+    Base,
     CaseRow,
     ContactRow,
     CustomerRow,
@@ -21,7 +24,9 @@ from dialogue.customers.models import (
 )
 from dialogue.customers.scanning import clean_up
 from dialogue.customers.store import CustomerStore
-from dialogue.regulation import Regulation, Regulations
+from dialogue.regulation import Regulations
+
+BATCH_ROWS = 2_000
 
 
 def sweep(
@@ -35,70 +40,104 @@ def sweep(
     themselves, closed cases, kept promises and offers after its days for contacts. Refused offers
     stay: forgetting them would bring the offer back. Facts of effects go after the days for
     transcripts of the strictest row. Each jurisdiction is that of the time of the call.
+
+    Works in batches of `BATCH_ROWS`, each a transaction of its own, so that calls can write in
+    between; broken off, it goes on where it was the next time.
     """
     moment = now or datetime.now(UTC)
     table = regulations or regulation.load()
-    swept: Counter[str] = Counter()
-    with store.database.writing() as connection:
+    with store.database.reading() as connection:
         codes = connection.execute(
             select(ContactRow.jurisdiction).union(
                 select(TurnRow.jurisdiction), select(CustomerRow.jurisdiction)
             )
         ).scalars()
-        for code in sorted(codes):
-            row = table.row(code)
-            swept.update(_words(connection, code, row, moment))
-            swept.update(_contacts(connection, code, row, moment))
-        strictest = min(row.transcript_retention_days for row in table.rows.values())
-        swept["effect facts"] += connection.execute(
-            update(EffectRow)
-            .where(EffectRow.at < moment - timedelta(days=strictest), EffectRow.facts != {})
-            .values(facts={})
-        ).rowcount
-        if total := sum(swept.values()):
-            audit.append(connection, "sweep", "", moment, {"rows": total})
+        expiries = [item for code in sorted(codes) for item in _of_code(code, table, moment)]
+    strictest = min(row.transcript_retention_days for row in table.rows.values())
+    expiries.append(
+        _Expiry(
+            "effect facts",
+            EffectRow,
+            and_(EffectRow.at < moment - timedelta(days=strictest), EffectRow.facts != {}),
+            {"facts": {}},
+        )
+    )
+    swept: Counter[str] = Counter()
+    for expiry in expiries:
+        swept[expiry.what] += _carry_out(store, expiry, moment)
     clean_up(store.database, thoroughly=False)
     return dict(swept)
 
 
-def _words(connection: Connection, code: str, row: Regulation, now: datetime) -> Mapping[str, int]:
-    before = now - timedelta(days=row.transcript_retention_days)
-    turns = connection.execute(
-        update(TurnRow)
-        .where(
-            TurnRow.jurisdiction == code,
-            TurnRow.at < before,
-            or_(TurnRow.text.is_not(None), TurnRow.emotion.is_not(None)),
-        )
-        .values(text=None, emotion=None)
-    ).rowcount
-    contacts = connection.execute(
-        update(ContactRow)
-        .where(
-            ContactRow.jurisdiction == code,
-            ContactRow.at < before,
-            or_(ContactRow.summary != "", ContactRow.emotions.is_not(None)),
-        )
-        .values(summary="", emotions=None)
-    ).rowcount
-    return {"transcripts": turns, "summaries": contacts}
+@dataclass(frozen=True, slots=True)
+class _Expiry:
+    """Rows that have outlived their time: emptied of `values`, or deleted without."""
+
+    what: str
+    row: type[Base]
+    outlived: ColumnElement[bool]
+    values: Mapping[str, Any] | None = None
 
 
-def _contacts(
-    connection: Connection, code: str, row: Regulation, now: datetime
-) -> Mapping[str, int]:
-    before = now - timedelta(days=row.contact_retention_days)
+def _of_code(code: str, table: Regulations, now: datetime) -> Iterator[_Expiry]:
+    row = table.row(code)
+    words = now - timedelta(days=row.transcript_retention_days)
+    calls = now - timedelta(days=row.contact_retention_days)
     theirs = select(CustomerRow.pk).where(CustomerRow.jurisdiction == code)
-    statements = {
-        "contacts": delete(ContactRow).where(
-            ContactRow.jurisdiction == code, ContactRow.at < before
+    yield _Expiry(
+        "transcripts",
+        TurnRow,
+        and_(
+            TurnRow.jurisdiction == code,
+            TurnRow.at < words,
+            or_(TurnRow.text.is_not(None), TurnRow.emotion.is_not(None)),
         ),
-        "cases": delete(CaseRow).where(CaseRow.customer.in_(theirs), CaseRow.closed_at < before),
-        "promises": delete(PromiseRow).where(
-            PromiseRow.customer.in_(theirs), PromiseRow.kept_at < before
+        {"text": None, "emotion": None},
+    )
+    yield _Expiry(
+        "summaries",
+        ContactRow,
+        and_(
+            ContactRow.jurisdiction == code,
+            ContactRow.at < words,
+            or_(ContactRow.summary != "", ContactRow.emotions.is_not(None)),
         ),
-        "offers": delete(OfferRow).where(
-            OfferRow.customer.in_(theirs), OfferRow.shown_at < before, OfferRow.answer != "refused"
+        {"summary": "", "emotions": None},
+    )
+    yield _Expiry(
+        "contacts", ContactRow, and_(ContactRow.jurisdiction == code, ContactRow.at < calls)
+    )
+    yield _Expiry("cases", CaseRow, and_(CaseRow.customer.in_(theirs), CaseRow.closed_at < calls))
+    yield _Expiry(
+        "promises",
+        PromiseRow,
+        and_(PromiseRow.customer.in_(theirs), PromiseRow.kept_at < calls),
+    )
+    yield _Expiry(
+        "offers",
+        OfferRow,
+        and_(
+            OfferRow.customer.in_(theirs), OfferRow.shown_at < calls, OfferRow.answer != "refused"
         ),
-    }
-    return {name: connection.execute(item).rowcount for name, item in statements.items()}
+    )
+
+
+def _carry_out(store: CustomerStore, expiry: _Expiry, now: datetime) -> int:
+    (key,) = inspect(expiry.row).primary_key
+    # The keys are listed once: finding each batch anew would walk over all that was emptied.
+    with store.database.reading() as connection:
+        keys = connection.execute(select(key).where(expiry.outlived)).scalars().all()
+    total = 0
+    for start in range(0, len(keys), BATCH_ROWS):
+        batch = and_(key.in_(keys[start : start + BATCH_ROWS]), expiry.outlived)
+        statement = (
+            delete(expiry.row).where(batch)
+            if expiry.values is None
+            else update(expiry.row).where(batch).values(**expiry.values)
+        )
+        with store.database.writing() as connection:
+            rows = connection.execute(statement).rowcount
+            if rows:
+                audit.append(connection, "sweep", "", now, {"what": expiry.what, "rows": rows})
+        total += rows
+    return total

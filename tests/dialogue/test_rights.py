@@ -222,6 +222,19 @@ def test_words_go_after_the_days_of_their_jurisdiction(tmp_path: Path, code: str
     assert sum(retention.sweep(store, NOW).values()) == 0
 
 
+def test_more_than_a_batch_is_swept_and_audited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "BATCH_ROWS", 4)
+    store = open_store(tmp_path)
+    old = [{"days_ago": 800 + day, "outcome": "resolved"} for day in range(10)]
+    known(store, contacts=old, jurisdiction="DE")
+    before = store.verify_audit().entries
+    assert retention.sweep(store, NOW)["contacts"] == 10
+    report = store.verify_audit()
+    assert report.whole and report.entries == before + 3
+
+
 def test_old_calls_go_and_refusals_and_open_matters_stay(tmp_path: Path) -> None:
     store = open_store(tmp_path)
     old = 800
