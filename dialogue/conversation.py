@@ -24,7 +24,14 @@ from dialogue.packs.facts import say_facts, standing_facts
 from dialogue.packs.format import Pack
 from dialogue.packs.loader import load_pack
 from dialogue.regulation import Regulation
-from dialogue.situations import Given, TurnInput, estimate_for, situation, with_circumstance
+from dialogue.situations import (
+    Given,
+    TurnInput,
+    estimate_for,
+    plain_thanks,
+    situation,
+    with_circumstance,
+)
 from dialogue.slots import values_of
 from dialogue.state import CallState
 from dialogue.strategy import choose
@@ -37,7 +44,7 @@ from dialogue.types import (
     Purpose,
 )
 from nlu.errors import AttuneError
-from nlu.types import OTHER_INTENT, ConversationSoFar, Grant, Understanding
+from nlu.types import OTHER_INTENT, ConversationSoFar, EmotionEstimate, Grant, Source, Understanding
 
 _KEPT_DRAFTS = 16
 _NOTHING_GIVEN = Given()
@@ -154,6 +161,8 @@ class Conversation:
         estimate = estimate_for(understanding, allowed)
         if not given.from_outside:
             estimate = with_circumstance(estimate, heard, self.pack, allowed)
+        if plain_thanks(understanding, heard, self._state):
+            estimate = EmotionEstimate.abstain(Source.FUSED, "thanks in an unsettled voice")
         turn = TurnInput(
             understanding,
             heard,

@@ -117,6 +117,7 @@ class Drafter:
             asides=_asides(turn.heard, state),
             gratitude=turn.says_thanks,
             goodbye=choice.again or turn.says_goodbye,
+            small_talk=self._small_talk(turn.heard.intent),
             human_there=bool(facts.get("handoff_open", True)),
             heard=stated or bool(turn.heard.text.strip()),
             acted_before=bool(state.tried) and not step.parts,
@@ -159,6 +160,9 @@ class Drafter:
         return delivery.target(
             choice.profile, amount, previous, vulnerable=self.context.flags.vulnerable
         )
+
+    def _small_talk(self, intent: str) -> bool:
+        return intent in self.pack.intents and self.pack.intents[intent].small_talk
 
     # --- offer and handoff --------------------------------------------------------------------
 

@@ -37,6 +37,8 @@ class Turn:
     """Said first: what the caller took back or refused is answered before anything else."""
     gratitude: bool = False
     goodbye: bool = False
+    small_talk: bool = False
+    """The caller greets, thanks or leaves: there is no matter to restate."""
     human_there: bool = True
     heard: bool = True
     acted_before: bool = False
@@ -112,6 +114,8 @@ def _moves(turn: Turn) -> tuple[str, ...]:
         return (
             ("acknowledge_effort", "no_answer") if "acknowledge_effort" in moves else ("no_answer",)
         )
+    if choice.strategy is Strategy.CLARIFY and turn.small_talk and not step.parts:
+        return ("anything_else",)
     if not turn.human_there:
         if choice.strategy is Strategy.HANDOFF:
             return (*(move for move in moves if move == "act"), "transfer_closed")
@@ -145,7 +149,7 @@ def _not_now(move: str, turn: Turn, policy: Policy) -> bool:
         "welcome": turn.gratitude,
         _DONE_ALREADY: turn.acted_before,
         "goodbye": turn.goodbye,
-        "anything_else": (settled or brief) and not turn.goodbye,
+        "anything_else": (settled or brief or turn.small_talk) and not turn.goodbye,
         "way_ahead": not (told or turn.step.effects or _known(turn)),
         "clarify": not turn.step.parts or not turn.step.resolved,
     }

@@ -113,6 +113,18 @@ def with_circumstance(
     return EmotionEstimate(spread, -0.6, -0.3, Intensity.MEDIUM, _TOLD_SADNESS, Source.WORDS)
 
 
+def plain_thanks(understanding: Understanding, heard: Heard, state: CallState) -> bool:
+    """Thanks after something was settled are thanks, in whatever voice: nobody is questioned
+    about them, and nobody's voice is read into them."""
+    conflict = understanding.conflict
+    return (
+        conflict is not None
+        and conflict.kind is ConflictKind.POSITIVE_WORDS_AGITATED_VOICE
+        and ("thanks" in heard.signals or heard.intent == THANKS_INTENT)
+        and bool(state.matters or state.tried)
+    )
+
+
 def situation(
     turn: TurnInput,
     step: Step,
@@ -161,6 +173,8 @@ def _conflict(turn: TurnInput, step: Step, state: CallState, repeats: int) -> Co
     the same thing again and again with nothing solved, are possibly sarcasm."""
     understanding = turn.understanding
     voice_allowed = Purpose.EMOTION_VOICE in turn.grants
+    if plain_thanks(understanding, turn.heard, state):
+        return None
     if understanding.conflict is not None and (voice_allowed or turn.given.from_outside):
         return understanding.conflict.kind
     words = understanding.words

@@ -187,6 +187,9 @@ def _moves(rule: Rule, situation: Situation, again: bool, policy: Policy) -> tup
 
 
 def _profile(rule: Rule, feeling: str) -> str:
+    if rule.delivery.profile == "happy":
+        # Thanks without a happy feeling are answered plainly: joy is mirrored, never played.
+        return "happy" if feeling == Emotion.HAPPY else "neutral"
     if rule.delivery.profile != "by_feeling":
         return rule.delivery.profile
     return feeling if feeling in ("angry", "sad", "anxious") else "neutral"

@@ -29,7 +29,7 @@ from dialogue.types import (
     Strategy,
 )
 from nlu.errors import AttuneError
-from nlu.types import ConflictKind, IntentScore, Source
+from nlu.types import Conflict, ConflictKind, Emotion, IntentScore, Source
 from tests.dialogue.turns import SUNDAY_NIGHT, WEDNESDAY, feeling, turn
 
 PACK = load_pack("retail")
@@ -323,9 +323,28 @@ def test_happy_words_of_somebody_let_down_again_and_again_are_not_celebrated() -
     assert say(call(first_time), heard).strategy is Strategy.MIRROR_BRIEF
 
 
-def test_negative_words_in_a_flat_voice_are_believed() -> None:
-    from nlu.types import Conflict, Emotion
+def test_thanks_after_a_settled_matter_are_never_taken_for_sarcasm() -> None:
+    kind = ConflictKind.POSITIVE_WORDS_AGITATED_VOICE
+    heard = turn(
+        "thank you, that is kind",
+        "thanks",
+        feeling("angry", "low"),
+        signals={"thanks"},
+        conflict=Conflict(kind, Emotion.SAD, Emotion.HAPPY),
+        voice=feeling("sad", "low", source=Source.VOICE),
+    )
+    unsettled = say(call(), heard)
+    assert unsettled.strategy is Strategy.CLARIFY
+    assert unsettled.moves == ("anything_else",)
+    conversation = call()
+    say(conversation, WHERE, AGAIN)
+    decision = say(conversation, heard)
+    assert decision.strategy is Strategy.MIRROR_BRIEF
+    assert decision.moves[0] == "welcome"
+    assert decision.reply.clauses[0].delivery.pitch_st <= 0
 
+
+def test_negative_words_in_a_flat_voice_are_believed() -> None:
     conflict = Conflict(ConflictKind.NEGATIVE_WORDS_FLAT_VOICE, Emotion.NEUTRAL, Emotion.SAD)
     heard = turn(
         "my mother has died",
