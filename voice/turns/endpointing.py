@@ -19,6 +19,8 @@ from voice.turns.prosody import PhraseEnd
 UNKNOWN_MS = 900
 SHORT_ANSWER_MS = 360
 LONGEST_MS = 1_500
+HABIT_MS = 600
+SHORTEST_PAUSE_MS = 250
 
 _HESITATION = {"um", "uh", "er", "erm", "hmm", "well", "like"}
 _DIGIT = (
@@ -199,16 +201,22 @@ def default_policies() -> list[EndpointPolicy]:
 
 
 def stop_silence(policies: Sequence[EndpointPolicy], pause: Pause) -> StopSilence:
-    """The first opinion, raised to this caller's own habit where the words are not conclusive.
+    """The first opinion, raised to this caller's own habit.
 
-    A caller who has paused for long and gone on is given 1.1 times their median such pause.
+    A caller who has paused and gone on is given a little more than their median such pause: up to
+    `HABIT_MS` where the words sound finished, up to `LONGEST_MS` where they do not.
     """
     verdict = next(
         (opinion for policy in policies if (opinion := policy.judge(pause)) is not None),
         StopSilence(UNKNOWN_MS, "no opinion"),
     )
-    if len(pause.caller_pauses_ms) >= 2 and verdict.stop_ms > SoundsFinished.FASTEST_MS:
-        habit_ms = int(sorted(pause.caller_pauses_ms)[len(pause.caller_pauses_ms) // 2] * 1.1)
-        if habit_ms > verdict.stop_ms:
-            return StopSilence(min(habit_ms, LONGEST_MS), f"{verdict.policy}; caller's own pauses")
-    return verdict
+    pauses_ms = sorted(ms for ms in pause.caller_pauses_ms if ms >= SHORTEST_PAUSE_MS)
+    if not pauses_ms:
+        return verdict
+    finished = verdict.stop_ms <= SoundsFinished.FASTEST_MS
+    habit_ms = min(
+        round(pauses_ms[len(pauses_ms) // 2] * 1.2 + 60), HABIT_MS if finished else LONGEST_MS
+    )
+    if habit_ms <= verdict.stop_ms:
+        return verdict
+    return StopSilence(habit_ms, f"{verdict.policy}; caller's own pauses")
