@@ -14,8 +14,8 @@ from nlu.types import Samples
 from voice.audio import Resampler, to_pcm
 from voice.types import RATE_HZ, Pcm
 
-TARGET_LUFS = -20.0
-"""Loudness of neutral speech. Leaves 13 dB above for peaks and a level of +3 dB."""
+TARGET_LUFS = -22.0
+"""Loudness of neutral speech. Its peaks stay below -3 dBFS, and a level of +3 dB seldom meets the limiter."""
 
 CEILING = 10 ** (-1 / 20)
 _KNEE = 10 ** (-3 / 20)
