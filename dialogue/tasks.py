@@ -23,6 +23,8 @@ _SURE_TO_BEGIN = 0.25
 """The intent score at which words open a matter at all; a guess below it is none for action."""
 _SURE_TO_CHANGE = 0.4
 """... and at which they leave the matter that was just settled."""
+_A_SENTENCE_WORDS = 5
+"""Fewer words than these are a mumble rather than a question about the answer."""
 
 
 def advance(
@@ -77,7 +79,20 @@ class _Course(Answering):
             return self.ask_again(active)
         if yes_or_no(self.heard) is not None or self.heard.signals & {"thanks", "goodbye"}:
             return Step(self.state, facts=self.facts(None))
+        if self._asks_on():
+            return self.lost(self._told_again())
         return self.lost(Step(self.state, understood=False, facts=self.facts(None)))
+
+    def _asks_on(self) -> bool:
+        """Whether a sentence that fits no matter follows one that was settled with an answer."""
+        last = self.state.frames[-1] if self.state.frames else None
+        return (
+            last is not None
+            and last.status == "resolved"
+            and last.told > 0
+            and self.state.failed_turns == 0
+            and len(self.heard.text.split()) >= _A_SENTENCE_WORDS
+        )
 
     def _correction(self) -> Frame | None:
         """The last matter with another value ("sorry, 4571", "no, the other one"), or with the

@@ -297,6 +297,18 @@ def test_two_turns_that_lead_nowhere_are_counted() -> None:
     assert moves(call) == ["again"]
 
 
+def test_a_question_that_fits_nothing_after_an_answer_gets_the_answer_once_more() -> None:
+    call = Call("C1005")
+    call.say("where is my order", "where_is_my_order")
+    said = call.say("and you really think it gets here by then")
+    assert "bookshelf" in said
+    assert call.step.unsure
+    assert call.state.failed_turns == 1
+    call.say("and you really think it gets here by then")
+    assert not call.step.understood
+    assert call.state.failed_turns == 2
+
+
 def test_what_cannot_be_done_is_said_before_more_is_asked() -> None:
     call = Call("C1005")
     said = call.say("change the address please", "change_address")
