@@ -26,7 +26,7 @@ _YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0
 
 _SHOWN_MISTAKES = 5
 
-Path_ = tuple[int | str, ...]
+Place = tuple[int | str, ...]
 
 
 class _Mistakes:
@@ -87,7 +87,7 @@ class _Record:
         self.line = line
         self._node = node
 
-    def line_of(self, place: Path_) -> int:
+    def line_of(self, place: Place) -> int:
         """The line of a field within the record, or of what holds it."""
         node, line = self._node, self.line
         for step in place:

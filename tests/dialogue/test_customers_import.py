@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -206,3 +207,16 @@ def test_the_demonstration_customers_can_be_seeded_any_number_of_times(
     again = seed_demo(store, RETAIL, NOW)
     assert first.created == again.unchanged > 0
     assert (again.created, again.updated) == (0, 0)
+
+
+@dataclass(frozen=True)
+class _Pack:
+    directory: Path
+
+
+def test_a_pack_brings_its_customers_if_it_has_some(store: CustomerStore, tmp_path: Path) -> None:
+    store.seed_pack(_Pack(tmp_path), NOW)
+    assert store.verify_audit().entries == 0
+    written(tmp_path, "customers.yaml", "- id: C1\n  name: Ann\n")
+    store.seed_pack(_Pack(tmp_path), NOW)
+    assert store.context("C1").name == "Ann"
