@@ -52,7 +52,9 @@ class Engines:
                 cache_dir=settings.cache_dir,
             ),
             mind=Understander(language),
-            synthesizer=speech.open_synthesizer(settings.speech_engine, settings.voice),
+            synthesizer=speech.open_synthesizer(
+                settings.speech_engine, settings.voice, workers=settings.speech_workers
+            ),
             store=store,
         )
 
