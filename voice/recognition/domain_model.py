@@ -15,15 +15,16 @@ from pathlib import Path
 import numpy as np
 import platformdirs
 
+from nlu.errors import AttuneError
 from nlu.types import Language
 from voice.recognition import general_model, language_model
 from voice.recognition.domain_text import DIGITS, LETTERS, sentences
 from voice.recognition.pronounce import pronounce
 
-_RECIPE = 2
+_RECIPE = 3
 GENERAL_WORDS = 5_000
 DOMAIN_WEIGHT = 0.3
-PRUNE_BELOW = 5e-8
+PRUNE_BELOW = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,6 @@ class DomainModel:
     dictionary: Path
 
 
-def default_cache_dir() -> Path:
-    """The user's cache folder for recognition."""
-    return Path(platformdirs.user_cache_dir("attune", appauthor=False)) / "recognition"
-
-
 def prepare(language: Language, cache_dir: Path | None = None) -> DomainModel:
     """The model for a pack's language: from the cache, or built now (some seconds).
 
@@ -47,8 +43,9 @@ def prepare(language: Language, cache_dir: Path | None = None) -> DomainModel:
     """
     spoken = sentences(language)
     key = _key(spoken)
-    for base in (cache_dir or default_cache_dir(), Path(tempfile.gettempdir()) / "attune"):
-        folder = base / key
+    own = cache_dir or Path(platformdirs.user_cache_dir("attune", appauthor=False))
+    for base in (own, Path(tempfile.gettempdir()) / "attune"):
+        folder = base / "recognition" / key
         model = DomainModel(folder / "words.arpa", folder / "words.dict")
         if model.language_model.exists() and model.dictionary.exists():
             return model
@@ -58,7 +55,9 @@ def prepare(language: Language, cache_dir: Path | None = None) -> DomainModel:
         except OSError:
             continue
         return model
-    raise OSError(f"neither {cache_dir or default_cache_dir()} nor a temporary folder is writable")
+    raise AttuneError(
+        f"{own} cannot be written, nor can a temporary folder: give one with ATTUNE_CACHE_DIR."
+    )
 
 
 def _build(spoken: Mapping[tuple[str, ...], float], model: DomainModel) -> None:
@@ -75,14 +74,14 @@ def _build(spoken: Mapping[tuple[str, ...], float], model: DomainModel) -> None:
             for number, phones in enumerate(pronunciations, start=1)
             if phones
         ]
+    everyday = language_model.general_model(general, words)
     mixed = language_model.mix(
         language_model.count_model(spoken, words),
-        language_model.general_model(general, words),
+        language_model.prune(everyday, PRUNE_BELOW),
         DOMAIN_WEIGHT,
     )
     _replace(model.dictionary, lambda path: path.write_text("".join(entries), encoding="utf-8"))
-    slim = language_model.prune(mixed, PRUNE_BELOW)
-    _replace(model.language_model, lambda path: language_model.write_arpa(slim, path))
+    _replace(model.language_model, lambda path: language_model.write_arpa(mixed, path))
 
 
 def _frequent(general: general_model.GeneralModel, known: Mapping[str, Sequence[str]]) -> list[str]:
