@@ -116,6 +116,17 @@ class Question(_Part):
             return value["probabilities"]
         return value
 
+    @field_validator("consent", mode="before")
+    @classmethod
+    def _states(cls, value: Any) -> Any:
+        if not isinstance(value, Mapping):
+            return value
+        words = {True: ConsentState.GRANTED, False: ConsentState.DENIED, None: ConsentState.UNKNOWN}
+        return {
+            purpose: words[state] if state is None or isinstance(state, bool) else state
+            for purpose, state in value.items()
+        }
+
     @field_validator("history", "flags", "consent", mode="before")
     @classmethod
     def _nothing(cls, value: Any) -> Any:
@@ -132,18 +143,20 @@ def read(fields: Mapping[str, Any], where: str) -> Question:
         return Question.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        names = [str(part) for part in first["loc"] if part not in ("[key]",)]
-        field = ".".join(name for name in names if name not in _TYPE_NAMES) or "the line"
+        # Pydantic names the arms of a union within the place; an author knows fields only.
+        names = [str(part) for part in first["loc"] if not set("[-") & set(str(part))]
+        field = ".".join(name for name in names if name not in _UNION_ARMS) or "the line"
         if first["type"] == "extra_forbidden":
             known = ", ".join(Question.model_fields)
             message = f"there is no such field; use {known}"
         else:
             given = first.get("input")
-            message = f"{first['msg'][:1].lower()}{first['msg'][1:]}, not {given!r}"
+            wrong = first["msg"].replace("dictionary", "object")
+            message = f"{wrong[:1].lower()}{wrong[1:]}, not {given!r}"
         raise AttuneError(f"{where}: {field}: {message}.") from None
 
 
-_TYPE_NAMES = frozenset({"function-before", "bool", "int", "dict[str,int]", "is-instance"})
+_UNION_ARMS = frozenset({"bool", "int", "str"})
 
 
 class Asker:

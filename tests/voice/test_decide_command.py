@@ -80,6 +80,15 @@ def test_a_voice_needs_consent_where_the_place_asks_for_it() -> None:
     assert "G4" in decided(*illinois, "--consent", "emotion_voice=granted")["rules"]
 
 
+def test_consents_may_be_yes_and_no(tmp_path) -> None:
+    base = {"emotion": {"neutral": 0.9}, "jurisdiction": "DE"}
+    states = (True, False, None, "granted")
+    path = lines(tmp_path, *(base | {"consent": {"emotion_voice": state}} for state in states))
+    _, printed = run("--jsonl", str(path))
+    rules = [json.loads(row)["rules"] for row in printed.splitlines()]
+    assert ["G4" in each for each in rules] == [False, True, True, False]
+
+
 def test_an_estimate_of_a_forbidden_voice_is_dropped(tmp_path) -> None:
     line = {"emotion": {"angry": 0.9}, "source": "voice", "intensity": "high", "intent": "refund"}
     path = lines(tmp_path, line, line | {"consent": {"emotion_voice": "granted"}})
