@@ -13,6 +13,7 @@ import json
 import random
 import time
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from nlu.intents import IntentClassifier
 from nlu.training import texts as corpora
 from nlu.types import OTHER_INTENT, Intent, Language
 
+DRAWS = 6
 TWELVE = (
     "order_status", "cancel_reservation", "report_lost_card", "pin_change", "balance", "bill_due",
     "pay_bill", "redeem_rewards", "replacement_card_duration", "transfer", "report_fraud",
@@ -49,14 +51,19 @@ def main() -> None:
     strange = [text for text, _ in corpora.clinc150(data, "oos_test")]
     bank = corpora.banking77(data, "train"), corpora.banking77(data, "test")
     clinc = corpora.clinc150(data, "train"), corpora.clinc150(data, "test")
-    few = tuple([pair for pair in pairs if pair[1] in TWELVE] for pairs in clinc)
-    sets = {"12 intents (of CLINC150)": few, "Banking77": bank, "CLINC150": clinc}
+    sets = {"12 service intents of CLINC150": only(clinc, TWELVE)}
+    every = sorted({intent for _, intent in clinc[0]})
+    for draw in range(DRAWS):
+        sets[f"12 intents of CLINC150 at random, draw {draw}"] = only(
+            clinc, random.Random(draw).sample(every, 12)
+        )
+    sets |= {"Banking77": bank, "CLINC150": clinc}
     found = defaultdict(list)
     for seed in range(options.seeds):
         for name, (train, test) in sets.items():
             shots = pick(train, options.phrases, seed)
             foreign = [] if name == "Banking77" else strange
-            found[name].append(score(shots, test, foreign, encoder))
+            found[name.split(", draw")[0]].append(score(shots, test, foreign, encoder))
             if name == "Banking77":
                 noisy = [(errors(text, 0.15), intent) for text, intent in test]
                 found["Banking77, 15 % word errors"].append(score(shots, noisy, [], encoder))
@@ -64,7 +71,13 @@ def main() -> None:
         found["retail pack, phrases held out"].append(score(shots, rest, strange, encoder))
     for name, runs in found.items():
         mean = {key: round(float(np.mean([run[key] for run in runs])), 4) for key in runs[0]}
-        print(json.dumps({"set": name, "phrases": options.phrases, "seeds": len(runs), **mean}))
+        print(json.dumps({"set": name, "phrases": options.phrases, "runs": len(runs), **mean}))
+
+
+def only(splits: tuple[Pairs, Pairs], intents: Collection[str]) -> tuple[Pairs, Pairs]:
+    """The pairs of these intents alone."""
+    train, test = ([pair for pair in pairs if pair[1] in intents] for pairs in splits)
+    return train, test
 
 
 def pick(pairs: Pairs, count: int, seed: int) -> Pairs:

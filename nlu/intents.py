@@ -30,6 +30,8 @@ _MEANING = 0.8
 _RIDGE = 1.0
 _RIDGE_WEIGHT = 0.5
 _ACCEPTED_AT_LEAST = 0.92
+_THRESHOLDS = (0.4, 0.75)
+_STRANGERS = 0.2
 _MOST_ALTERNATIVES = 4
 _MOST_CLAUSES = 12
 _SURE = 0.6
@@ -205,14 +207,14 @@ def _calibrate(scores: _Scores, strangers: Matrix) -> _Calibration:
     slope, offset = _logistic(inside.max(1), strangers.max(1))
     lowest = float(np.quantile(inside.max(1), 1 - _ACCEPTED_AT_LEAST))
     reach = 1 / (1 + np.exp(-(slope * lowest + offset)))
-    return _Calibration(sharpness, slope, offset, threshold=float(min(0.5, max(reach, 0.25))))
+    return _Calibration(sharpness, slope, offset, threshold=float(np.clip(reach, *_THRESHOLDS)))
 
 
 def _logistic(known: Matrix, strange: Matrix) -> tuple[float, float]:
-    """Slope and offset of P(known | best score), both sides weighing the same (Newton steps)."""
+    """Slope and offset of P(known | best score) (Newton steps), as if a fifth were strangers."""
     values = np.concatenate((known, strange))
     wanted = np.concatenate((np.ones(len(known)), np.zeros(len(strange))))
-    weight = np.where(wanted == 1, 0.5 / len(known), 0.5 / len(strange)) * 100
+    weight = np.where(wanted == 1, (1 - _STRANGERS) / len(known), _STRANGERS / len(strange)) * 100
     inputs = np.stack((values, np.ones_like(values)), axis=1)
     found = np.asarray([8.0, -4.0])
     for _ in range(30):
