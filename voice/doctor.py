@@ -71,7 +71,7 @@ def _recognition(settings: Settings) -> list[Finding]:
     from voice import recognition
 
     chosen = recognition.choose(
-        "auto" if settings.recognizer == "auto" else settings.recognizer,  # type: ignore[arg-type]
+        settings.recognizer,
         load_pack(settings.pack).language(),
         model=settings.whisper_model,
         cache_dir=settings.cache_dir,

@@ -34,7 +34,11 @@ class Engines:
 
     @classmethod
     def open(
-        cls, settings: Settings, *, pack: str | None = None, recognizer: str | None = None
+        cls,
+        settings: Settings,
+        *,
+        pack: str | None = None,
+        recognizer: recognition.Kind | None = None,
     ) -> Engines:
         """Load what a call needs. Raises `AttuneError` for an unknown pack or engine."""
         loaded = load_pack(pack or settings.pack)
@@ -99,7 +103,11 @@ def open_loop(
     call: str | None = None,
     started_at: datetime | None = None,
 ) -> tuple[VoiceLoop, Conversation]:
-    """A call on `channel` for this caller, ready to run."""
+    """A call on `channel` for this caller, ready to run.
+
+    A live call changes the business's systems. A replay finds a fresh copy of what the pack seeds,
+    so that it decides the same each time.
+    """
     now = started_at or datetime.now(UTC)
     name = call or uuid.uuid4().hex[:12]
     context = caller_context(engines, identity, now, name)
@@ -113,7 +121,7 @@ def open_loop(
         consents=identity.consents or {},
         channel=channel.name,
         started_at=now,
-        data_dir=engines.settings.data_dir,
+        data_dir=engines.settings.data_dir if channel.live else None,
     )
     settings = engines.settings
     loop = VoiceLoop(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 import platformdirs
 from pydantic import Field, ValidationError
@@ -30,7 +31,7 @@ class Settings(BaseSettings):
     database_url: str | None = None
     pack: str = "retail"
     jurisdiction: str | None = None
-    recognizer: str = "auto"
+    recognizer: Literal["auto", "whisper", "sphinx"] = "auto"
     whisper_model: str = "base.en"
     voice: str | None = None
     speech_engine: str = "espeak"

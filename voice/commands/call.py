@@ -126,13 +126,30 @@ def _replay(
                     print(record_line(event.record), flush=True)  # noqa: T201
             display.show(event)
 
-        loop, _ = open_loop(engines, channel, identity, observers=[lines, collect])
+        loop, conversation = open_loop(
+            engines,
+            channel,
+            identity,
+            observers=[lines, collect],
+            call=_call_id(info.path, identity),
+        )
         try:
             asyncio.run(loop.run())
         finally:
+            conversation.close()
             lines.close()
             write_call_report(folder, records, loop.overhead.cpu_ms)
         display.done(folder, records)
+
+
+def _call_id(recording: Path, identity: CallerIdentity) -> str:
+    """The same recording of the same caller is the same call: replaying it adds no contact."""
+    import hashlib
+
+    digest = hashlib.sha256(f"{identity.customer}|{identity.phone}|".encode())
+    with recording.open("rb") as file:
+        digest.update(file.read(1 << 20))
+    return f"{recording.stem[:40]}-{digest.hexdigest()[:8]}"
 
 
 class _Display:
