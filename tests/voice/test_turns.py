@@ -9,7 +9,6 @@ from voice.turns.completeness import Completeness
 from voice.turns.endpointing import (
     LONGEST_MS,
     Pause,
-    SoundsFinished,
     Spelling,
     default_policies,
     stop_silence,

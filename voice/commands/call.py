@@ -92,7 +92,7 @@ def _sidecar_customer(recording: Path) -> str | None:
     return content.get("customer") if isinstance(content, dict) else None
 
 
-def _engines(settings: Any, pack: str | None, recognizer: str | None) -> Any:
+def _engines(settings: Any, pack: str | None, recognizer: Any) -> Any:
     from contextlib import closing
 
     from voice.engines import Engines

@@ -15,7 +15,7 @@ from voice.audio import Resampler, to_pcm
 from voice.types import RATE_HZ, Pcm
 
 TARGET_LUFS = -22.0
-"""Loudness of neutral speech. Its peaks stay below -3 dBFS, and a level of +3 dB seldom meets the limiter."""
+"""Loudness of neutral speech: peaks stay below -3 dBFS, and +3 dB seldom meets the limiter."""
 
 CEILING = 10 ** (-1 / 20)
 _KNEE = 10 ** (-3 / 20)
