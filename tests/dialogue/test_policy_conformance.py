@@ -10,8 +10,9 @@ from itertools import product
 import pytest
 
 from dialogue import honesty
-from dialogue.asking import Asker, Question, read
+from dialogue.asking import Asker
 from dialogue.packs.loader import load_pack
+from dialogue.question import Question, read
 from dialogue.types import CustomerContext
 
 PEOPLE = [

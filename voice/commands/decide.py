@@ -196,7 +196,7 @@ class _Understanding:
 
 
 def _one(asker: Asker, fields: Mapping[str, Any], where: str) -> dict[str, Any]:
-    from dialogue.asking import read
+    from dialogue.question import read
 
     question = read(fields, where)
     if question.intent is not None and question.intent not in {*asker.pack.intents, OTHER_INTENT}:
