@@ -11,7 +11,7 @@ import yaml
 
 from nlu.errors import AttuneError
 from nlu.types import Language
-from voice.recognition import choose
+from voice.recognition import choose, sphinx
 from voice.recognition.silence import VoicedCounter, has_speech, is_hallucination
 from voice.recognition.sphinx import SphinxRecognizer, frames_of
 from voice.types import RATE_HZ, Pcm, RecognizerStream
@@ -167,6 +167,19 @@ def test_silence_and_noise_are_never_words(recognizer: SphinxRecognizer, sound: 
     heard = stream.final()
     stream.close()
     assert (heard.text, heard.words, heard.confidence) == ("", (), 0.0)
+
+
+def test_a_minute_without_a_pause_is_heard_in_pieces(
+    recognizer: SphinxRecognizer, samples_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sphinx, "_LONGEST_SEGMENT_FRAMES", 150)
+    said, samples = turn_of(samples_dir, "angry_late_delivery", 1)
+    stream = recognizer.stream()
+    hear(stream, samples)
+    heard = stream.final()
+    stream.close()
+    assert wrong_words(said, heard.text) <= 0.5
+    assert heard.words[-1].start_ms > 5_000
 
 
 def test_a_stream_that_hears_nothing_at_all_says_nothing(recognizer: SphinxRecognizer) -> None:

@@ -25,7 +25,8 @@ _FRAME_MS = 10
 _PRE_ROLL_FRAMES = 15
 _OPEN_AFTER_VOICED = 3
 _GATHER_FRAMES = 60
-_KEPT_FRAMES = 30_000 // FRAME_MS
+_LONGEST_SEGMENT_FRAMES = 30_000 // FRAME_MS
+"""A decoder's memory grows with its segment; speech or noise without a pause is cut here."""
 _NOT_WORDS = re.compile(r"^(<.*>|\[.*\]|\+\+.*\+\+)$")
 _VARIANT = re.compile(r"\(\d+\)$")
 
@@ -95,7 +96,7 @@ class SphinxStream:
         self._open = False
         self._segment_ms = 0
         self._voiced = VoicedCounter()
-        self._segment: deque[Pcm] = deque(maxlen=_KEPT_FRAMES)
+        self._segment: list[Pcm] = []
 
     def accept(self, frame: AudioFrame) -> None:
         """Take the next frame."""
@@ -112,6 +113,8 @@ class SphinxStream:
                 self._settle()
         else:
             self._front_end.feed(frame.samples)
+        if len(self._segment) >= _LONGEST_SEGMENT_FRAMES:
+            self._end()
 
     def partial(self) -> str:
         """The words so far; may change."""
@@ -170,7 +173,7 @@ class SphinxStream:
         self._open = False
         self._run = 0
         heard = np.concatenate(self._segment)
-        self._segment.clear()
+        self._segment = []
         voiced_ms = self._voiced.voiced_ms - self._voiced_before_ms
         if voiced_ms < MIN_VOICED_MS or not has_speech(heard):
             return
