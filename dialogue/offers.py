@@ -8,6 +8,7 @@ from typing import Any
 
 from dialogue.answers import yes_or_no
 from dialogue.frames import Heard
+from dialogue.packs.conditions import placeholders
 from dialogue.packs.format import Offer, Pack, holds
 from dialogue.policy import Policy
 from dialogue.rendering import Line
@@ -90,10 +91,16 @@ def consider(
 def lines(offer: Offer, facts: Mapping[str, Any]) -> tuple[Line, ...]:
     """What is said: the offer, why it is made, how to refuse it."""
     return (
-        Line("offer", "option", offer.say, facts),
-        Line("offer_why", "fact", offer.why, facts),
-        Line("offer_refuse", "close", offer.refuse, facts),
+        Line("offer", "option", _sayable(offer.say, facts), facts),
+        Line("offer_why", "fact", _sayable(offer.why, facts), facts),
+        Line("offer_refuse", "close", _sayable(offer.refuse, facts), facts),
     )
+
+
+def _sayable(wordings: tuple[str, ...], facts: Mapping[str, Any]) -> tuple[str, ...]:
+    """The wordings whose facts are all known."""
+    known = frozenset(name for name, value in facts.items() if value is not None)
+    return tuple(text for text in wordings if placeholders(text) <= known)
 
 
 def made(id: str, texts: Sequence[str]) -> OfferMade:
@@ -142,6 +149,7 @@ def _eligible(
         and offer.value_to_business > 0
         and _relevance(offer, occasion) >= policy.thresholds.offer_relevance
         and holds(offer.when, facts)
+        and all(_sayable(said, facts) for said in (offer.say, offer.why, offer.refuse))
     )
 
 

@@ -86,6 +86,16 @@ def test_an_offer_that_serves_one_side_alone_is_not_made() -> None:
     assert consider(pack, CUSTOMER, GOOD, FACTS, POLICY).offer_id is None
 
 
+def test_an_offer_that_needs_an_unknown_fact_is_not_made() -> None:
+    telling = PACK.offers["express_pass"].model_copy(
+        update={"why": ("Because of your {item}.",) * 3}
+    )
+    pack = PACK.model_copy(update={"offers": {"express_pass": telling}})
+    assert consider(pack, CUSTOMER, GOOD, FACTS, POLICY).offer_id is None
+    known = {**FACTS, "item": "lamp"}
+    assert consider(pack, CUSTOMER, GOOD, known, POLICY).offer_id == "express_pass"
+
+
 def test_it_says_what_why_and_how_to_refuse() -> None:
     said = lines(PACK.offers["care_kit"], FACTS)
     assert [line.move for line in said] == ["offer", "offer_why", "offer_refuse"]
