@@ -30,6 +30,7 @@ Row = npt.NDArray[np.float64]
 
 _SHIPPED = Path(__file__).parents[1] / "weights" / "fusion.json"
 _FLOOR = 0.01
+_MOST_IN_DOUBT = 0.5
 EMOTIONS = tuple(Emotion)
 _POSITIVE = frozenset({Emotion.HAPPY})
 _NEGATIVE = frozenset({Emotion.SAD, Emotion.ANGRY, Emotion.ANXIOUS})
@@ -146,6 +147,14 @@ def _kind(voice: Emotion, words: Emotion) -> ConflictKind:
     return ConflictKind.OTHER
 
 
+def _in_doubt(conflict: Conflict) -> bool:
+    """Whether the conflict leaves the feeling itself open. A flat voice under feeling words does
+    not, nor do two negative feelings: those are told apart less surely than felt."""
+    if conflict.kind is ConflictKind.NEGATIVE_WORDS_FLAT_VOICE:
+        return False
+    return not (conflict.voice in _NEGATIVE and conflict.words in _NEGATIVE)
+
+
 def _settled(pooled: Row, conflict: Conflict) -> Row:
     """The pool with the label that the conflict calls for on top, by exchange with the present one.
 
@@ -171,8 +180,8 @@ def _estimate(
     """Voice carries arousal, words carry valence (Busso et al. 2004): each leads in its own."""
     top = EMOTIONS[int(pooled.argmax())]
     confidence = float(pooled.max())
-    if conflict is not None:
-        confidence = min(confidence, 0.5)
+    if conflict is not None and _in_doubt(conflict):
+        confidence = min(confidence, _MOST_IN_DOUBT)
     named = {emotion: float(chance) for emotion, chance in zip(EMOTIONS, pooled, strict=True)}
     return EmotionEstimate(
         MappingProxyType(named),
@@ -189,7 +198,7 @@ def _intensity(
 ) -> Intensity:
     if top is Emotion.NEUTRAL:
         return Intensity.NONE
-    if conflict is not None and conflict.kind is not ConflictKind.NEGATIVE_WORDS_FLAT_VOICE:
+    if conflict is not None and _in_doubt(conflict):
         return Intensity.LOW
     agreeing = [one.intensity for one in (voice, words) if one.top is top]
     steps = [_STEPS.index(step) for step in agreeing or (voice.intensity, words.intensity)]

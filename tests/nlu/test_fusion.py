@@ -64,13 +64,20 @@ def test_a_conflict_is_a_result_of_its_own(
     assert conflict is not None
     assert (conflict.kind, conflict.voice, conflict.words) == (kind, Emotion(heard), Emotion(said))
     assert fused.top is label
-    assert fused.confidence <= 0.5
+    assert (fused.confidence <= 0.5) == (kind is not ConflictKind.NEGATIVE_WORDS_FLAT_VOICE)
 
 
 def test_possible_sarcasm_is_frustration_of_low_intensity() -> None:
     angry = feeling(Source.VOICE, angry=0.95, intensity=Intensity.HIGH)
     fused, _ = fuse(angry, words(happy=0.95))
     assert fused.intensity is Intensity.LOW
+
+
+def test_two_negative_feelings_are_a_conflict_that_leaves_no_doubt_of_the_trouble() -> None:
+    fused, conflict = fuse(voice(sad=0.95), words(angry=0.95))
+    assert conflict is not None
+    assert conflict.kind is ConflictKind.OTHER
+    assert fused.intensity is Intensity.MEDIUM
 
 
 def test_unsure_sources_do_not_conflict() -> None:
