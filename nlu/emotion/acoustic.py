@@ -49,17 +49,10 @@ class AcousticModel:
     """The shipped acoustic model. Load it once; it is safe to share between calls."""
 
     def __init__(self, path: Path) -> None:
-        import onnxruntime
-
         card_path = path.with_suffix(".json")
         try:
             self.card: Mapping[str, Any] = json.loads(card_path.read_text("utf-8"))
-            options = onnxruntime.SessionOptions()
-            options.intra_op_num_threads = options.inter_op_num_threads = 1
-            options.log_severity_level = 3
-            self._session = onnxruntime.InferenceSession(
-                path.read_bytes(), options, providers=["CPUExecutionProvider"]
-            )
+            self._session = _session(path.read_bytes())
             judging = self.card["judging"]
             self.labels: tuple[str, ...] = tuple(judging["labels"])
             self._temperature = float(judging["temperature"])
@@ -73,7 +66,7 @@ class AcousticModel:
             raise AttuneError(
                 f"{error.filename}: not there; train with `attune train acoustic --data DIR`."
             ) from None
-        except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise AttuneError(
                 f"{path}: not a model of `attune train acoustic` ({error}); train it again."
             ) from None
@@ -120,12 +113,12 @@ class AcousticModel:
             return _abstain("out of domain: this does not sound like one person speaking")
         if strangeness > self._most_strange:
             return _abstain("out of domain: unlike any voice the model was trained on")
-        plain = _softmax(scores[0].mean(0, keepdims=True) / self._temperature)
-        blended = self._service(plain)
-        arousal, valence = plain @ self._arousal, plain @ self._valence
+        members, mild = scores[:, :-1] / self._temperature, scores[:, -1] / self._temperature
+        blended = self._service(_softmax(members.mean(1)))
+        arousal, valence = (_softmax(mild) @ place for place in (self._arousal, self._valence))
         signals = doubt_signals(
             blended,
-            self._service(_softmax(scores / self._temperature)),
+            self._service(_softmax(members)),
             arousal,
             self._label_arousal,
             np.asarray([speech.snr_db]),
@@ -211,6 +204,18 @@ class AcousticStream:
             self._held += len(frames)
         while self._parts and self._held - len(self._parts[0]) >= WINDOW_S * HOPS_PER_S:
             self._held -= len(self._parts.popleft())
+
+
+def _session(model: bytes) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own errors share no narrower class
+        raise ValueError(str(error).splitlines()[0]) from None
 
 
 def _check(grant: Grant) -> None:

@@ -71,7 +71,8 @@ def mel_picture(frames: Frames, speech: Speech) -> Table:
 
 
 def statistics(frames: Frames, speech: Speech) -> Table:
-    """The statistics of an utterance: float32 [len(feature_names())], finite."""
+    """The statistics of an utterance of 20 frames or more: float32 [len(feature_names())],
+    finite."""
     return np.fromiter(_named(frames, speech).values(), np.float32)
 
 
@@ -269,8 +270,7 @@ def _modulation(name: str, curve: Table) -> dict[str, float]:
     power = np.abs(fft.rfft(centred, max(512, len(curve)))) ** 2
     hz = fft.rfftfreq(max(512, len(curve)), 1 / HOPS_PER_S)
     bands = [
-        power[(hz >= low) & (hz < high)].sum() + 1e-3
-        for low, high in pairwise(_MODULATION_HZ)
+        power[(hz >= low) & (hz < high)].sum() + 1e-3 for low, high in pairwise(_MODULATION_HZ)
     ]
     shares = np.log10(np.asarray(bands) / sum(bands))
     return {f"{name}_mod{at}": share for at, share in enumerate(shares)}

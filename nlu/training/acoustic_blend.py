@@ -1,9 +1,11 @@
-"""Three small models on the statistics of a voice, fitted apart, asked together, as one ONNX file.
+"""Small models on the statistics of a voice, fitted apart, asked together, as one ONNX file.
 
 A logistic regression, a perceptron with dropout and mixup (Zhang et al. 2018), and a logistic
-regression on radial kernels at some hundred training rows (Nystroem). Beside them stand how
-strongly a feeling is shown, how far the voice lies from those of the training (Mahalanobis), and
-whether it is speech at all.
+regression on radial kernels at some hundred training rows (Nystroem) are blended. A fourth member,
+`mild`, is a logistic regression on normally acted feeling alone, smoother than the first: feeling
+outside a studio is milder, and it gives arousal and valence. Beside them stand how strongly a
+feeling is shown, how far the voice lies from those of the training (Mahalanobis), and whether it
+is speech at all.
 """
 
 from __future__ import annotations
@@ -34,9 +36,10 @@ class BlendSettings:
     """What the shipped model was trained with."""
 
     linear_c: float = 0.004
+    mild_c: float = 0.001
     hidden: int = 256
-    perceptrons: int = 1
-    epochs: int = 22
+    perceptrons: int = 2
+    epochs: int = 24
     batch: int = 128
     learning_rate: float = 3e-3
     weight_decay: float = 1e-2
@@ -49,8 +52,8 @@ class BlendSettings:
 
 
 class Blend(nn.Module):  # type: ignore[misc]
-    """`forward(statistics [n, d], picture)` -> `scores` [n, 3, 8] (log probabilities of each
-    member), `strength` [n, 1], `oddness` [n, 2] (distance, probability of being speech)."""
+    """`forward(statistics [n, d])` -> `scores` [n, 4, 8] (log probabilities of each member, `mild`
+    last), `strength` [n, 1], `oddness` [n, 2] (distance, probability of being speech)."""
 
     def __init__(self, rows: int, kernels: int, hidden: int, perceptrons: int) -> None:
         super().__init__()
@@ -61,6 +64,7 @@ class Blend(nn.Module):  # type: ignore[misc]
         self.register_buffer("width", torch.ones(()))
         self.clip = 4.0
         self.linear = nn.Linear(rows, labels)
+        self.mild = nn.Linear(rows, labels)
         self.perceptrons = nn.ModuleList(
             nn.Sequential(
                 nn.Dropout(0.2),
@@ -96,6 +100,7 @@ class Blend(nn.Module):  # type: ignore[misc]
             torch.log_softmax(self.linear(rows), 1),
             perceptron.mean(0),
             torch.log_softmax(self.kernel(self.near(rows)), 1),
+            torch.log_softmax(self.mild(rows), 1),
         )
         distance = ((rows @ self.whitening) ** 2).mean(1, keepdim=True)
         oddness = torch.cat([distance, torch.sigmoid(self.speech(rows))], 1)
@@ -121,6 +126,9 @@ def fit(
     rows = blend.standard(table)
     standard = rows.numpy()
     _copy(blend.linear, _logistic(standard, examples.label, weights, settings.linear_c))
+    mild = ~examples.strong
+    mild_rows, mild_labels = standard[mild], examples.label[mild]
+    _copy(blend.mild, _logistic(mild_rows, mild_labels, weights[mild], settings.mild_c))
     for at, perceptron in enumerate(blend.perceptrons):
         _fit_perceptron(perceptron, rows, examples.label, weights, seed + at, settings)
     _fit_kernel(blend, rows, examples.label, weights, seed, settings)
@@ -135,7 +143,7 @@ def fit(
 
 
 def predict(blend: Blend, statistics: Rows) -> tuple[Numbers, Numbers, Numbers]:
-    """`scores` [n, 3, 8], `strength` [n] and `oddness` [n, 2] of rows."""
+    """`scores` [n, 4, 8], `strength` [n] and `oddness` [n, 2] of rows."""
     with torch.inference_mode():
         scores, strength, oddness = blend(torch.from_numpy(statistics))
     return (

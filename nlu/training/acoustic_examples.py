@@ -175,15 +175,15 @@ def music(chance: np.random.Generator) -> Samples:
     overtones = int(chance.integers(1, 9))
     vibrato = chance.choice([0.0, 0.003, 0.01])
     for start in np.arange(0, seconds, beat):
-        since = when - start
-        sounding = (since >= 0) & (since < beat * chance.uniform(0.8, 3))
-        envelope = np.where(sounding, np.exp(-decay * np.maximum(since, 0)), 0.0)
-        envelope *= np.clip(since / 0.01, 0, 1)
+        first = int(start * RATE_HZ)
+        since = when[: int(beat * chance.uniform(0.8, 3) * RATE_HZ)]
+        since = since[: len(heard) - first]
+        envelope = np.exp(-decay * since) * np.clip(since / 0.01, 0, 1)
         for _ in range(voices):
             hz = 110 * 2 ** (chance.integers(0, 36) / 12)
-            phase = 2 * np.pi * hz * (when + vibrato / 5 * np.sin(2 * np.pi * 5 * when) / 6)
+            phase = 2 * np.pi * hz * (since + vibrato / 30 * np.sin(2 * np.pi * 5 * since))
             for order in range(1, overtones + 1):
                 if hz * order < RATE_HZ / 2:
-                    heard += envelope * np.sin(order * phase) / order
+                    heard[first : first + len(since)] += envelope * np.sin(order * phase) / order
     heard *= 0.3 / (np.abs(heard).max() + 1e-9)
     return soft(heard.astype(np.float32), chance)

@@ -47,7 +47,7 @@ def corpus_figures(heard: dict[str, Heard]) -> dict[str, Any]:
             "arousal_auc": _with_interval(measures.arousal_area, one, 3),
         }
         for condition, one in heard.items()
-        if condition not in ("train", "muted")
+        if condition not in ("train", "muted") and len(one.examples)
     }
 
 

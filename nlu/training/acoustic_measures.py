@@ -15,6 +15,7 @@ from nlu.types import Emotion
 
 Groups = dict[str, tuple[str, ...]]
 
+MILD = -1
 EIGHT: Groups = {label: (label,) for label in LABELS}
 FOUR: Groups = {
     "neutral": ("neutral", "calm"),
@@ -42,7 +43,7 @@ LOW_AROUSAL = ("neutral", "calm", "sad")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """What a model said of rows it was not trained on. `scores` [n, members, 8]."""
+    """What a model said of rows it was not trained on. `scores` [n, members, 8], `mild` last."""
 
     scores: Numbers
     oddness: Numbers
@@ -57,8 +58,9 @@ class Heard:
         return self.where(np.isin(self.examples.label, [LABELS.index(name) for name in labels]))
 
     def probabilities(self, groups: Groups, temperature: float = 1.0) -> Numbers:
-        """Of the blend, folded to `groups` and summing to 1: [n, groups]."""
-        return fold(softmax(self.scores.mean(1) / temperature), groups)
+        """Of the blend, for `FOUR` of the mild member, folded to `groups`: [n, groups]."""
+        said = self.scores[:, MILD] if groups is FOUR else self.scores[:, :MILD].mean(1)
+        return fold(softmax(said / temperature), groups)
 
     def truth(self, groups: Groups) -> npt.NDArray[np.intp]:
         """The group of each row's label."""
@@ -66,13 +68,14 @@ class Heard:
         return np.asarray([place[LABELS[label]] for label in self.examples.label])
 
     def arousal(self, temperature: float = 1.0) -> Numbers:
-        """Expected arousal under the probabilities of all labels."""
-        return np.asarray(self.probabilities(EIGHT, temperature) @ list(AROUSAL.values()))
+        """Expected arousal under the probabilities of the mild member."""
+        return np.asarray(softmax(self.scores[:, MILD] / temperature) @ list(AROUSAL.values()))
 
     def signals(self, groups: Groups, temperature: float) -> Numbers:
         """The signals of doubt of each row, for `groups`."""
         expected = [np.mean([AROUSAL[label] for label in labels]) for labels in groups.values()]
-        apart = softmax(self.scores / temperature)
+        members = self.scores if groups is FOUR else self.scores[:, :MILD]
+        apart = softmax(members / temperature)
         return doubt_signals(
             self.probabilities(groups, temperature),
             np.stack([fold(apart[:, at], groups) for at in range(apart.shape[1])], 1),
@@ -166,7 +169,7 @@ def four_recall(heard: Heard) -> float:
 
 
 def four_recall_arousal_first(heard: Heard) -> float:
-    """The same, with the labels read arousal first."""
+    """The same, by the mild member and arousal first."""
     four = heard.of(FOUR_TRUE)
     return recall(four.truth(FOUR), four.probabilities(FOUR).argmax(1))
 

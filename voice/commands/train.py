@@ -35,7 +35,9 @@ def train(
         typer.Option(help="Folder of corpora as in docs/training.md (default: $ATTUNE_DATA)."),
     ] = None,
     out: Annotated[Path, typer.Option(help="Where the weights and the card go.")] = Path("weights"),
-    seed: Annotated[int, typer.Option(help="Seed; the shipped weights have 0.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed (default: that of the shipped weights).")
+    ] = None,
 ) -> None:
     """Train one of the models from a folder of corpora. Needs the training extra."""
     folder = data or _folder_from_environment()
@@ -50,7 +52,8 @@ def train(
     if out.exists() and not out.is_dir():
         raise AttuneError(f"--out {out}: is a file; name a folder.")
     logging.getLogger("nlu.training").setLevel(logging.INFO)
-    importlib.import_module(f"nlu.training.{model}").train(folder, out, seed)
+    module = importlib.import_module(f"nlu.training.{model}")
+    module.train(folder, out, **({} if seed is None else {"seed": seed}))
     typer.echo(f"{model}: the weights and their card are in {out}")
 
 
