@@ -131,7 +131,7 @@ def decision_json(decision: Any) -> dict[str, Any]:
     return {
         **plain_json(decision),
         "rules": list(decision.rules),
-        "reply": decision.reply.text,
+        "reply": decision.reply.written,
         "clauses": plain_json(decision.reply.clauses),
     }
 
@@ -163,7 +163,7 @@ def record_turn(
         "cpu_ms": plain_json(answer.clock.cpu_ms),
     }
     if opening is not None and opening.decision is not None:
-        extra["opening"] = redactor.text(opening.decision.reply.text)
+        extra["opening"] = redactor.text(opening.decision.reply.written)
     return TurnRecord(
         call=call,
         turn=answer.number,

@@ -195,7 +195,8 @@ class _Display:
         feeling = emotion.get("top") or f"abstained: {emotion.get('abstained')}"
         strategy = record.decision.get("strategy", record.fallback)
         rules = ", ".join(record.decision.get("rules", ()))
-        said = " ".join(clause.text for clause in record.spoken)
+        spoken = " ".join(clause.text for clause in record.spoken)
+        said = spoken if record.fallback else str(record.decision.get("reply", spoken))
         print_ = self._console.print
         if "opening" in record.extra:
             print_(f"[cyan]assistant[/]  {escape(str(record.extra['opening']))}")
