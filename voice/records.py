@@ -163,7 +163,7 @@ def record_turn(
         "cpu_ms": plain_json(answer.clock.cpu_ms),
     }
     if opening is not None and opening.decision is not None:
-        extra["opening"] = redactor.text(opening.decision.reply.written)
+        extra["opening"] = opening.decision.reply.written
     return TurnRecord(
         call=call,
         turn=answer.number,
