@@ -26,7 +26,7 @@ _SPECTRUM = 256
 _LAGS = 576
 _LOWEST_HZ, _HIGHEST_HZ = 62.0, 600.0
 _MEL_LOW_HZ, _MEL_HIGH_HZ = 100.0, 3_800.0
-_OCTAVE_COST = 0.02
+_OCTAVE_COST = 0.04
 _QUIETEST = 1e-10
 
 Table = npt.NDArray[np.float32]
@@ -104,17 +104,16 @@ def _period(pieces: Table) -> tuple[Table, Table]:
     correlation = correlation[:, : longest + 2] / _window_correlation()[: longest + 2]
     correlation = correlation / (correlation[:, :1] + _QUIETEST)
     lags = np.arange(shortest, longest + 1)
-    inner = correlation[:, lags]
-    peak = (inner >= correlation[:, lags - 1]) & (inner >= correlation[:, lags + 1])
-    score = np.where(peak, inner - _OCTAVE_COST * np.log2(lags / shortest), -1.0)
-    best = lags[score.argmax(1)]
-    row = np.arange(len(pieces))
-    left, here, right = (correlation[row, best + step] for step in (-1, 0, 1))
-    curve = left - 2 * here + right
-    shift = np.where(curve < -1e-9, 0.5 * (left - right) / np.minimum(curve, -1e-9), 0.0)
-    shift = np.clip(shift, -0.5, 0.5)
+    left, here, right = (correlation[:, lags + step] for step in (-1, 0, 1))
+    # Between two samples a peak is higher than at either: without the parabola through three
+    # points, a period of 44.5 samples would lose against its double.
+    curve = np.minimum(left - 2 * here + right, -1e-9)
+    shift = np.clip(0.5 * (left - right) / curve, -0.5, 0.5)
     height = here - 0.25 * (left - right) * shift
-    return best + shift, np.clip(height, 0.0, 1.0)
+    peak = (here >= left) & (here >= right)
+    score = np.where(peak, height - _OCTAVE_COST * np.log2(lags / shortest), -1.0)
+    row, best = np.arange(len(pieces)), score.argmax(1)
+    return lags[best] + shift[row, best], np.clip(height[row, best], 0.0, 1.0)
 
 
 @lru_cache
@@ -130,11 +129,21 @@ def _window_correlation() -> Table:
     return np.asarray(correlation / correlation[0], np.float32)
 
 
+def mel_centres_hz() -> npt.NDArray[np.float64]:
+    """The middle of each mel band."""
+    return _mel_edges_hz()[1:-1]
+
+
+@lru_cache
+def _mel_edges_hz() -> npt.NDArray[np.float64]:
+    top, bottom = (2595 * np.log10(1 + hz / 700) for hz in (_MEL_HIGH_HZ, _MEL_LOW_HZ))
+    return np.asarray(700 * (10 ** (np.linspace(bottom, top, MEL_BANDS + 2) / 2595) - 1))
+
+
 @lru_cache
 def _mel_filters() -> Table:
     """Triangles equally spaced in mel (O'Shaughnessy's formula): [129, 40], each of sum 1."""
-    top, bottom = (2595 * np.log10(1 + hz / 700) for hz in (_MEL_HIGH_HZ, _MEL_LOW_HZ))
-    edges = 700 * (10 ** (np.linspace(bottom, top, MEL_BANDS + 2) / 2595) - 1)
+    edges = _mel_edges_hz()
     bins = np.fft.rfftfreq(_SPECTRUM, 1 / RATE_HZ)[:, None]
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])
