@@ -133,6 +133,12 @@ ASKS_FOR_A_HUMAN = (
     "someone please pick up",
     "would it be possible to have a person call me",
     "I need to talk to a real life person",
+    "I would like to be put in touch with an agent",
+    "Can one of your staff members assist me",
+    "is it possible to reach somebody",
+    "do you have any people there",
+    "switch me to a live rep",
+    "put me on to your complaints team",
 )
 """Direct, indirect, clipped by a recogniser, misspelled."""
 
