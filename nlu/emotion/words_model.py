@@ -1,4 +1,4 @@
-"""The shipped text model: a small convolutional network over pieces of words, in plain numpy.
+"""The shipped text model: small convolutional networks over pieces of words, in plain numpy.
 
 Method: Kim 2014. Filters of several widths over piece vectors, the highest response of each filter
 over the text, one linear layer; see the model card in `docs/models/text.md`.
@@ -6,6 +6,7 @@ over the text, one linear layer; see the model card in `docs/models/text.md`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -34,23 +35,20 @@ class WordsOutput:
 
 
 class WordsModel:
-    """Pieces of words to logits. The first 192 pieces of a text count."""
+    """Pieces of words to logits, the mean of the networks in the file.
+
+    The first 192 pieces of a text count.
+    """
 
     def __init__(self, weights: dict[str, npt.NDArray[np.generic]]) -> None:
         self.words = WordPiece(bytes(weights["vocabulary"]).decode("utf-8").split("\n"))
-        self._vectors = weights["vectors"]
-        self._scales = weights["scales"].astype(np.float32)
-        self._filters = [
-            _dequantised(weights, f"filters{at}") for at in range(int(weights["widths"].size))
-        ]
-        self._widths = [int(width) for width in weights["widths"].tolist()]
-        self._biases = [weights[f"bias{at}"].astype(np.float32) for at in range(len(self._widths))]
-        self._linear = _dequantised(weights, "linear")
-        self._linear_bias = weights["linear_bias"].astype(np.float32)
+        widths = [int(width) for width in weights["widths"].tolist()]
+        count = sum(name.startswith("vectors_") for name in weights)
+        self._members = [_Member(weights, str(at), widths) for at in range(count)]
         self.thresholds = weights["thresholds"].astype(np.float32)
         self.temperatures = weights["temperatures"].astype(np.float32)
         self.blend = weights["blend"].astype(np.float32)
-        self._outputs = len(self._linear_bias) - 7
+        self._outputs = len(weights["linear_bias_0"]) - 7
 
     @classmethod
     def load(cls, path: Path | None = None) -> WordsModel:
@@ -66,13 +64,34 @@ class WordsModel:
         if not pieces:
             return WordsOutput(np.zeros(self._outputs, np.float32), np.zeros(7, np.float32), 0.0)
         known = 1.0 - pieces.count(self.words.unknown) / len(pieces)
-        logits = self._logits(np.asarray(pieces))
+        numbers = np.asarray(pieces)
+        logits = np.mean([member.logits(numbers) for member in self._members], axis=0)
         return WordsOutput(logits[: self._outputs], logits[self._outputs :], known)
 
-    def _logits(self, pieces: npt.NDArray[np.intp]) -> Matrix:
+
+class _Member:
+    """One network of the file; `at` ends the names of its arrays."""
+
+    def __init__(
+        self, weights: dict[str, npt.NDArray[np.generic]], at: str, widths: Sequence[int]
+    ) -> None:
+        self._vectors = weights[f"vectors_{at}"]
+        self._scales = weights[f"scales_{at}"].astype(np.float32)
+        self._filters = {
+            width: (
+                _dequantised(weights, f"filters{width}", at),
+                weights[f"bias{width}_{at}"].astype(np.float32),
+            )
+            for width in widths
+        }
+        self._linear = _dequantised(weights, "linear", at)
+        self._linear_bias = weights[f"linear_bias_{at}"].astype(np.float32)
+
+    def logits(self, pieces: npt.NDArray[np.intp]) -> Matrix:
+        """Logits of every output for the pieces of one text."""
         embedded = self._vectors[pieces].astype(np.float32) * self._scales[pieces, None]
         features = []
-        for width, filters, bias in zip(self._widths, self._filters, self._biases, strict=True):
+        for width, (filters, bias) in self._filters.items():
             padded = np.pad(embedded, ((width - 1, width - 1), (0, 0)))
             count = len(padded) - width + 1
             windows = np.concatenate([padded[at : at + count] for at in range(width)], axis=1)
@@ -80,8 +99,9 @@ class WordsModel:
         return np.asarray(np.concatenate(features) @ self._linear + self._linear_bias, np.float32)
 
 
-def _dequantised(weights: dict[str, npt.NDArray[np.generic]], name: str) -> Matrix:
-    return weights[name].astype(np.float32) * weights[f"{name}_scale"].astype(np.float32)
+def _dequantised(weights: dict[str, npt.NDArray[np.generic]], name: str, at: str) -> Matrix:
+    rounded = weights[f"{name}_{at}"].astype(np.float32)
+    return rounded * weights[f"{name}_scale_{at}"].astype(np.float32)
 
 
 @lru_cache(maxsize=4)
