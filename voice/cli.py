@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import logging
+import os
 import sys
 from typing import Any
 
@@ -15,6 +16,10 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from nlu.errors import AttuneError
+
+# Turns are small: BLAS threads beyond one only wait for each other, at ten times the cost.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
 
 COMMANDS = {
     "call": "Replay a caller's recording as if live, and answer it.",

@@ -20,6 +20,9 @@ from voice.settings import Settings
 from voice.speculation import Deadlines
 from voice.types import Channel, Recognizer, Synthesizer
 
+# A locked database may not hold up an answer: what waits is written with the next turn.
+_BUSY_TIMEOUT_MS = 250
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Engines:
@@ -44,7 +47,7 @@ class Engines:
         loaded = load_pack(pack or settings.pack)
         language = loaded.language()
         settings.data_dir.mkdir(parents=True, exist_ok=True)
-        store = CustomerStore.open(settings.database)
+        store = CustomerStore.open(settings.database, busy_timeout_ms=_BUSY_TIMEOUT_MS)
         store.seed_pack(loaded)
         return cls(
             settings=settings,

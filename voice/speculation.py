@@ -10,7 +10,7 @@ import asyncio
 import functools
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
@@ -127,6 +127,8 @@ class Speculator:
         self._synthesizer = synthesizer
         self._executor = executor
         self._deadlines = deadlines
+        self._baseline: Mapping[str, float] = {}
+        self._features: Mapping[str, float] = {}
 
     async def prepare(
         self,
@@ -141,6 +143,7 @@ class Speculator:
         `feeling` is awaited for the voice estimate. Raises `StageFailure`.
         """
         voice: VoiceEvidence | None = await feeling()
+        self._features = voice.features if voice is not None else {}
         understanding = await self._understand(transcript, voice, clock)
         if "withdraw_voice" in understanding.signals:
             understanding = await self._understand(transcript, None, clock)
@@ -161,7 +164,7 @@ class Speculator:
             self._mind.understand,
             transcript,
             voice=voice,
-            so_far=self._talk.so_far(),
+            so_far=replace(self._talk.so_far(), baseline=self._baseline),
             grants=self._talk.grants,
         )
         return await self._run("understanding", self._deadlines.understanding_s, clock, work)
@@ -181,7 +184,11 @@ class Speculator:
             return None
 
     async def commit(self, decision: Decision, clock: StageClock) -> Decision:
-        """Carry out what was decided, now that the turn has ended."""
+        """Carry out what was decided, now that the turn has ended.
+
+        The first turn with a voice becomes the baseline against which later change is shown.
+        """
+        self._baseline = self._baseline or self._features
         return await self._run(
             "actions",
             self._deadlines.decision_s * 4,

@@ -17,6 +17,7 @@ from voice.records import plain_json
 from voice.types import TurnRecord
 
 LONGEST_EMBEDDED_S = 20 * 60
+_BLOCK_FRAMES = 1 << 18
 STAGES = {
     "recognition_final": "finish recognising",
     "understanding": "understand",
@@ -153,11 +154,18 @@ def _audio(path: Path) -> str | None:
     """The conversation as an MP3 data URI; None when it is too long to embed."""
     if not path.exists():
         return None
-    with soundfile.SoundFile(str(path)) as file:
-        if file.frames == 0 or file.frames / file.samplerate > LONGEST_EMBEDDED_S:
-            return None
-        samples = file.read(dtype="int16")
-        rate_hz = file.samplerate
     encoded = io.BytesIO()
-    soundfile.write(encoded, samples, rate_hz, format="MP3", subtype="MPEG_LAYER_III")
+    with soundfile.SoundFile(str(path)) as sound:
+        if sound.frames == 0 or sound.frames / sound.samplerate > LONGEST_EMBEDDED_S:
+            return None
+        with soundfile.SoundFile(
+            encoded,
+            "w",
+            samplerate=sound.samplerate,
+            channels=sound.channels,
+            format="MP3",
+            subtype="MPEG_LAYER_III",
+        ) as mp3:
+            for block in sound.blocks(blocksize=_BLOCK_FRAMES, dtype="int16"):
+                mp3.write(block)
     return f"data:audio/mpeg;base64,{base64.b64encode(encoded.getvalue()).decode('ascii')}"
