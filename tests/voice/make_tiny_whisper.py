@@ -189,6 +189,15 @@ def convert(folder: Path, out: Path) -> None:
     converter.convert(str(out), quantization="int8", force=True)
 
 
+def write_speech(path: Path) -> None:
+    """The phrases in the held-out setting, voices in turn, three seconds for each."""
+    pieces = []
+    for number, phrase in enumerate(PHRASES):
+        said = speak(phrase, VOICES[number % len(VOICES)], **HELD_OUT)
+        pieces.append(np.pad(said, (6_400, 48_000 - 6_400 - len(said))))
+    soundfile.write(path, np.concatenate(pieces), 16_000, subtype="PCM_16")
+
+
 def main() -> None:
     """Make the fixture."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -197,6 +206,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         train(Path(folder))
         convert(Path(folder), out)
+    write_speech(out.parent / "tiny_whisper_speech.flac")
     total = sum(path.stat().st_size for path in out.iterdir())
     print(f"{out}: {total / 1e6:.2f} MB")
 
