@@ -34,7 +34,9 @@ _THRESHOLDS = (0.4, 0.75)
 _STRANGERS = 0.2
 _MOST_ALTERNATIVES = 4
 _MOST_CLAUSES = 12
-_SURE = 0.6
+_SURE = 0.7
+# Under this chance of its likeliest intent a whole utterance wanders: its surest clause decides.
+_WANDERING = 0.4
 _CLAUSE_END = re.compile(
     r"[.!?;]+(?=\s|$)|,\s+(?=(?:and|but|also|so|plus|then)\b)"
     r"|\b(?:and then|and also|and|also|but|plus|another thing|one more thing|by the way|anyway)\b",
@@ -86,7 +88,7 @@ class IntentClassifier:
         best = whole
         if len(parts) > 1:
             surest = max(parts, key=lambda part: float(part.max()))
-            if surest.max() > whole.max() + 0.1:
+            if whole.max() < _WANDERING and surest.max() >= _SURE:
                 best = surest
         chosen = int(best.argmax())
         known = float(best.sum())

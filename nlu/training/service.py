@@ -69,6 +69,13 @@ def sentences(seed: int, *, held_out: bool, each: int) -> Rows:
     return rows
 
 
+def development() -> Rows:
+    """Whole sentences written for Attune (`service_dev.tsv`), for fitting the blend alone."""
+    lines = (Path(__file__).parent / "service_dev.tsv").read_text("utf-8").splitlines()
+    pairs = (line.split("\t") for line in lines)
+    return [(text, EMOTIONS.index(Emotion(name))) for name, text in pairs]
+
+
 def phrases() -> Rows:
     """The phrase bank that comes with Attune."""
     return [

@@ -154,19 +154,20 @@ def blended(
 
 
 def _fit_blend(model: WordsModel, encoder: Encoder, data: Path, dev: Split, seed: int) -> Matrix:
-    """Weights of network and bank and a bias an emotion, on held-out service sentences and on
-    GoEmotions dev with word errors, both weighing the same."""
+    """Weights of networks and bank and a bias an emotion, on three parts that weigh the same:
+    sentences of held-out parts, the development sentences, and GoEmotions dev with word errors."""
     rows = service.sentences(seed, held_out=True, each=150)
     rows += service.plain_requests(data, "test", seed, 300)
+    written = service.development()
     errors = corpora.WordErrors([text for text, _ in rows] * 3, seed + 200)
     rows += [(errors(text, 0.15), number) for text, number in rows]
+    written += [(errors(text, 0.15), number) for text, number in written for _ in range(2)]
     sure = np.flatnonzero(dev.emotion >= 0)[::2]
-    reddit = [dev.texts[CONDITIONS[2]][at] for at in sure]
-    texts = [text for text, _ in rows] + reddit
-    goal = np.concatenate(([number for _, number in rows], dev.emotion[sure])).astype(int)
-    weight = np.concatenate(
-        (np.full(len(rows), 0.5 / len(rows)), np.full(len(sure), 0.5 / len(sure)))
-    )
+    reddit = [(dev.texts[CONDITIONS[2]][at], int(dev.emotion[at])) for at in sure]
+    parts = (rows, written, reddit)
+    texts = [text for part in parts for text, _ in part]
+    goal = np.asarray([number for part in parts for _, number in part])
+    weight = np.concatenate([np.full(len(part), 1 / 3 / len(part)) for part in parts])
     desk, scores = evidence(model, PhraseBank({}, encoder), encoder, texts)
     return fit_weights(desk, scores, goal, weight)
 
