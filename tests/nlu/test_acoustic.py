@@ -141,7 +141,7 @@ def test_the_level_does_not_change_the_estimate(gain_db: float) -> None:
     samples, _ = soundfile.read(SAMPLES / "angry_damaged_item.flac", dtype="float32")
     piece = np.asarray(samples, np.float32).reshape(len(samples), -1)[: 4 * RATE_HZ, 0]
     piece = 0.25 * piece / np.abs(piece).max()
-    assert apart(judged(model, piece), judged(model, piece * 10 ** (gain_db / 20))) < 0.02
+    assert apart(judged(model, piece), judged(model, piece * 10 ** (gain_db / 20))) < 0.05
 
 
 @settings(max_examples=15, deadline=None)
