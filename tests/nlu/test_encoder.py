@@ -71,7 +71,7 @@ def test_the_shipped_weights_stay_small() -> None:
 
 
 def test_a_missing_or_foreign_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(AttuneError, match="nowhere.npz"):
+    with pytest.raises(AttuneError, match=r"nowhere\.npz"):
         Encoder.load(tmp_path / "nowhere.npz")
     foreign = tmp_path / "foreign.npz"
     np.savez(foreign, something=np.zeros(3))
