@@ -16,7 +16,7 @@ from nlu.errors import AttuneError
 
 app = typer.Typer(add_completion=False)
 
-_NEEDS = "sklearn", "torch"
+_NEEDS = "torch", "sklearn", "onnx"
 
 
 class Model(StrEnum):
