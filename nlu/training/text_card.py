@@ -45,8 +45,8 @@ and a phrase bank scored by sentence vectors; {held["bytes"] / 1e6:.2f} MB, nump
 
 {_data(held)}
 - Trained on {held["texts"]} texts, seed {held["seed"]}: `attune train text --data DIR`. Thresholds,
-  temperature and the blend are fitted on the dev split, noisy versions included; nothing is fitted
-  on the test split.
+  temperature and the blend are fitted on the dev split, noisy versions included, the blend also on
+  sentences written for it (`service_dev.tsv`); nothing is fitted on the test split.
 
 ## Measured on GoEmotions test (n = {metrics["n"]}), macro-F1
 
