@@ -209,6 +209,9 @@ def fit_trust(heard: Heard, groups: Groups, temperature: float) -> Trust:
 
     signals = heard.signals(groups, temperature)
     right = heard.probabilities(groups, temperature).argmax(1) == heard.truth(groups)
+    if right.all() or not right.any():
+        share = (right.sum() + 1) / (len(right) + 2)
+        return Trust({}, float(np.log(share / (1 - share))))
     centre, spread = signals.mean(0), signals.std(0) + 1e-6
     model = LogisticRegression(C=0.1).fit((signals - centre) / spread, right)
     weights = model.coef_[0] / spread
