@@ -54,17 +54,17 @@ _LIMITS = """\
   refused by the model itself; speech-like babble is not. Singing and real music were not
   available to test.
 - Features and settings were chosen while looking at these same folds and at nEMO left out, on one
-  seed: the figures are that much too kind, by perhaps a point.
+  seed: the figures are too kind by an amount that was not measured.
 - A temporal convolution network on the log mel spectrum reached UAR 34 (two folds, 22 epochs); a
   convolutional recurrent one was not trained to its end. Neither is part of the blend.
-- On nEMO left out the surest half gains less than the 8 points hoped for, and most of that
-  comes from the signals of arousal; confidence in a new domain stays a weak guide.
+- On nEMO left out the surest half gains less than the 8 points hoped for: confidence in a new
+  domain stays a weak guide.
 - Unseen corpora fall short because acted training makes mild feeling look neutral: with the
   statistics of the unseen corpus normalised by its own mean (which a live call does not have),
-  a logistic regression on an earlier set of features went from 28 to 42 UAR on nEMO. What helped without that: reading the
-  four labels arousal first, a member that never heard strong acting. What did not: covariance
-  of LibriSpeech as nuisance, LibriSpeech as neutral, dropping the spectral means, length
-  normalisation. The distance to the training voices (Mahalanobis) hardly tells nEMO from RAVDESS;
+  a logistic regression on an earlier set of features went from 28 to 42 UAR on nEMO. What helped
+  without that: reading the four labels arousal first, a member that never heard strong acting.
+  What did not: covariance of LibriSpeech as nuisance, LibriSpeech as neutral, dropping the
+  spectral means, length normalisation. The distance to the training voices (Mahalanobis) hardly tells nEMO from RAVDESS;
   it serves for refusing only.
 """
 
