@@ -64,8 +64,8 @@ _LIMITS = """\
   a logistic regression on an earlier set of features went from 28 to 42 UAR on nEMO. What helped
   without that: reading the four labels arousal first, a member that never heard strong acting.
   What did not: covariance of LibriSpeech as nuisance, LibriSpeech as neutral, dropping the
-  spectral means, length normalisation. The distance to the training voices (Mahalanobis) hardly tells nEMO from RAVDESS;
-  it serves for refusing only.
+  spectral means, length normalisation. The distance to the training voices (Mahalanobis) hardly
+  tells nEMO from RAVDESS; it serves for refusing only.
 """
 
 
