@@ -208,6 +208,15 @@ class Conversation:
         self._committed = (*self._committed[-3:], (decision, done.decision))
         return done.decision
 
+    def observe(self, decision: Decision) -> None:
+        """The turn was answered by somebody else, as in a recorded call: go on from it as decided,
+        with nothing carried out and nobody put through."""
+        draft = next((each for each in self._drafts if each.decision is decision), None)
+        if draft is not None:
+            self._state = replace(draft.after, handed_over=self._state.handed_over)
+            self._now = draft.turn.now
+        self._drafts = ()
+
     # --- a turn, step by step ---------------------------------------------------------------
 
     def _draft(self, turn: TurnInput, step: Step) -> Draft:
