@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -18,7 +19,10 @@ from voice import recognition, speech
 from voice.loop import Observer, VoiceLoop
 from voice.settings import Settings
 from voice.speculation import Deadlines
+from voice.turns.endpointing import default_policies
 from voice.types import Channel, Recognizer, Synthesizer
+
+CODES = {"order_number", "account_number", "digits", "card_number"}
 
 # A locked database may not hold up an answer: what waits is written with the next turn.
 _BUSY_TIMEOUT_MS = 250
@@ -81,6 +85,15 @@ class CallerIdentity:
     consents: Mapping[Purpose, ConsentState] | None = None
 
 
+def codes_of(pack: Pack) -> list[str]:
+    """The patterns of the numbers that a pack asks for: a complete one need not be waited for."""
+    slots = [slot for intent in pack.intents.values() for slot in intent.slots]
+    numbers = [slot for slot in slots if slot.entity in CODES]
+    usual = {f"[0-9]{{{slot.usual_length}}}" for slot in numbers if slot.usual_length}
+    exact = {slot.pattern for slot in numbers if slot.pattern and not slot.usual_length}
+    return sorted(usual | exact)
+
+
 def caller_context(
     engines: Engines, identity: CallerIdentity, now: datetime, call: str
 ) -> CustomerContext:
@@ -105,6 +118,7 @@ def open_loop(
     observers: Sequence[Observer] = (),
     call: str | None = None,
     started_at: datetime | None = None,
+    executor: Executor | None = None,
 ) -> tuple[VoiceLoop, Conversation]:
     """A call on `channel` for this caller, ready to run.
 
@@ -142,6 +156,8 @@ def open_loop(
             settings.decision_deadline_ms / 1000.0,
             settings.speech_deadline_ms / 1000.0,
         ),
+        policies=default_policies(codes_of(engines.pack)),
         known_names=tuple(context.name.split()) if context.name else (),
+        executor=executor,
     )
     return loop, conversation

@@ -63,6 +63,8 @@ class Slot(Entry):
     """Needed only if this holds; without it the slot is always needed."""
     pattern: str | None = None
     """A regular expression that a usable value matches in full."""
+    usual_length: int | None = Field(default=None, ge=1, le=40)
+    """How many digits the number usually has: a caller who has said as many is not waited for."""
     read_back: Annotated[tuple[str, ...], Field()] = ()
     """With wordings here, a value that the caller gave is read back as `{value}` and confirmed."""
     found_by: Name | None = None

@@ -124,6 +124,19 @@ def test_spelling_is_given_time(text: str) -> None:
     assert stop_ms(text) == Spelling.DIGITS_MS
 
 
+def test_a_number_of_the_length_that_the_business_uses_is_complete() -> None:
+    policy = Spelling([r"\d{5}", r"\d{8,10}"])
+    complete = Pause("my order number is double four one seven two")
+    assert policy.judge(complete).stop_ms == Spelling.COMPLETE_MS
+    for text in ("it is four four one seven", "it is one two three four five six seven eight"):
+        assert policy.judge(Pause(text)).stop_ms == Spelling.DIGITS_MS
+
+
+def test_a_sentence_is_no_address_though_one_was_asked_for() -> None:
+    assert stop_ms("sorry when will the money be back in my account", {"email"}) < 900
+    assert stop_ms("anna smith", {"email"}) == Spelling.EMAIL_MS
+
+
 def test_an_email_is_unfinished_until_its_domain() -> None:
     assert stop_ms("my email is anna dot smith at gmail") == Spelling.EMAIL_MS
     assert stop_ms("my email is anna dot smith at gmail dot com") == Spelling.EMAIL_DONE_MS

@@ -32,6 +32,13 @@ _NATO = (
     "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike november oscar "
     "papa quebec romeo sierra tango uniform victor whiskey yankee zulu"
 ).split()
+_ONE_DIGIT = {word: str(value) for value, word in enumerate(_DIGIT[:1] + _DIGIT[2:11])} | {
+    "oh": "0"
+}
+_TIMES = {"double": 2, "triple": 3}
+_EMAIL_WORD = re.compile(r"\be ?mail\b")
+_EMAIL_TAIL = re.compile(r"\b(at|dot|underscore|dash|hyphen)( \w+){0,2}$")
+_SHORT_EMAIL_WORDS = 3
 _YES_NO = re.compile(
     r"^(oh )?(yes|yeah|yep|yup|sure|ok|okay|no|nope|nah|right|correct|exactly|please do|go ahead)"
     r"( (please|thanks|thank you|it is|that's right|that's fine|sir|ma'am))*$"
@@ -100,27 +107,50 @@ class Hesitation:
 
 
 class Spelling:
-    """Digits, letters and e-mail addresses come in groups with long pauses between them."""
+    """Digits, letters and e-mail addresses come in groups with long pauses between them.
+
+    `codes` are regular expressions of the numbers that the business uses: a number that matches one
+    of them in full, and could not go on, is complete.
+    """
 
     DIGITS_MS = 1_350
-    ENOUGH_DIGITS_MS = 900
+    MANY_DIGITS_MS = 900
+    COMPLETE_MS = 560
     EMAIL_MS = 1_450
     EMAIL_DONE_MS = 700
-    ENOUGH_DIGITS = 5
+    MANY_DIGITS = 5
+
+    def __init__(self, codes: Sequence[str] = ()) -> None:
+        self._codes = [re.compile(code) for code in codes]
 
     def judge(self, pause: Pause) -> StopSilence | None:
-        """Where the text ends in spelled items, or an address is expected and unfinished."""
+        """Where the text ends in spelled items, or in an address that is not finished."""
         text = (pause.text or "").lower().strip()
         words = re.findall(r"[a-z']+|\d", text)
-        in_email = "email" in pause.expects or re.search(r"\be ?mail\b", text)
-        if in_email and ("email" in pause.expects or _spelled(words) or " at " in text):
+        count = _spelled(words)
+        if self._in_email(text, words, count, pause.expects):
             done = _DOMAIN_END.search(text)
             return StopSilence(self.EMAIL_DONE_MS if done else self.EMAIL_MS, "e-mail address")
-        count = _spelled(words)
         if count == 0:
             return None
-        enough = count >= self.ENOUGH_DIGITS
-        return StopSilence(self.ENOUGH_DIGITS_MS if enough else self.DIGITS_MS, "spelled number")
+        if self._complete(_digits(words[-count:])):
+            return StopSilence(self.COMPLETE_MS, "a complete number")
+        enough = count >= self.MANY_DIGITS and not self._codes
+        return StopSilence(self.MANY_DIGITS_MS if enough else self.DIGITS_MS, "spelled number")
+
+    @staticmethod
+    def _in_email(text: str, words: Sequence[str], count: int, expects: frozenset[str]) -> bool:
+        if "email" in expects and (count > 0 or len(words) <= _SHORT_EMAIL_WORDS):
+            return True
+        mentioned = "email" in expects or _EMAIL_WORD.search(text) is not None
+        return mentioned and _EMAIL_TAIL.search(text) is not None
+
+    def _complete(self, digits: str | None) -> bool:
+        if digits is None:
+            return False
+        return any(
+            code.fullmatch(digits) and not code.fullmatch(digits + "0") for code in self._codes
+        )
 
 
 def _spelled(words: Sequence[str]) -> int:
@@ -137,6 +167,21 @@ def _spelled(words: Sequence[str]) -> int:
     return count
 
 
+def _digits(words: Sequence[str]) -> str | None:
+    """Digits spoken one by one, with "double" and "triple"; None for anything else."""
+    digits, times = "", 1
+    for word in words:
+        if word in _TIMES:
+            times = _TIMES[word]
+            continue
+        digit = _ONE_DIGIT.get(word, word if word.isdigit() else None)
+        if digit is None:
+            return None
+        digits += digit * times
+        times = 1
+    return digits
+
+
 class SoundsFinished:
     """Words and melody together: the more finished it sounds, the shorter the wait.
 
@@ -146,7 +191,7 @@ class SoundsFinished:
     """
 
     FASTEST_MS = 470
-    SLOWEST_MS = 1_250
+    SLOWEST_MS = 1_200
     SURE = 0.78
     UNSURE = 0.5
     BIAS = -1.24
@@ -188,14 +233,14 @@ class NothingRecognised:
         return StopSilence(UNKNOWN_MS, "no words") if not pause.text else None
 
 
-def default_policies() -> list[EndpointPolicy]:
-    """The policies in the order in which they are asked."""
+def default_policies(codes: Sequence[str] = ()) -> list[EndpointPolicy]:
+    """The policies in the order in which they are asked; `codes` as for `Spelling`."""
     return [
         WordsNotYetKnown(),
         NothingRecognised(),
         ShortAnswer(),
         Hesitation(),
-        Spelling(),
+        Spelling(codes),
         SoundsFinished(),
     ]
 
