@@ -12,7 +12,7 @@ from functools import partial
 
 from dialogue.types import Decision, Reply
 from nlu.types import EmotionEstimate, Transcript, Understanding
-from voice.ears import StageClock, TurnEar
+from voice.ears import KeyedEar, StageClock, TurnEar
 from voice.mouth import Mouth, RenderedClause, SpeechFailure, Utterance, plain, render
 from voice.speculation import Prepared, Speculator, StageFailure, staged
 from voice.turns.endpointing import UNKNOWN_MS, StopSilence
@@ -24,6 +24,8 @@ NOT_HEARD = "I didn't catch that. Could you say it once more?"
 NOT_POSSIBLE = (
     "I can't get that done right now. Could you ask me again, or say that you'd like a person?"
 )
+STILL_THERE = "Are you still there?"
+NOBODY_THERE = "I can't hear anyone, so I'll end the call now. Goodbye."
 
 
 @dataclass(slots=True)
@@ -36,7 +38,7 @@ class CallerTurn:
 
     number: int
     start_ms: int
-    ear: TurnEar
+    ear: TurnEar | KeyedEar
     clock: StageClock
     interrupts: bool = False
     work: asyncio.Task[Prepared] | None = None

@@ -177,3 +177,36 @@ class TurnEar:
         """Free the recogniser's stream once its batch is done."""
         async with self._lock:
             self._stream.close()
+
+
+class KeyedEar:
+    """A turn that was keyed, not spoken: its words are known and it has no voice."""
+
+    due = False
+    partial = ""
+
+    def __init__(self, text: str) -> None:
+        self._transcript = Transcript(text, engine="keypad")
+        self.course: list[tuple[int, EmotionEstimate]] = []
+
+    def hear(self, frame: AudioFrame) -> None:
+        """Keys have no sound."""
+
+    async def flush(self) -> None:
+        """Nothing is stored."""
+
+    async def transcript(self) -> Transcript:
+        """What was keyed."""
+        return self._transcript
+
+    async def feeling(self) -> VoiceEvidence | None:
+        """None: keys feel nothing."""
+        return None
+
+    def ending(self, speech_end_ms: int) -> PhraseEnd:
+        """No melody."""
+        del speech_end_ms
+        return PhraseEnd()
+
+    async def close(self) -> None:
+        """Nothing is held."""

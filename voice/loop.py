@@ -12,21 +12,23 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from datetime import datetime
 from typing import Any
 
 from dialogue.types import HandoffBrief, Reply
 from nlu.errors import AttuneError
-from voice.answering import Answer, Answerer, CallerTurn
-from voice.ears import StageClock, TurnEar, VoiceStream
-from voice.mouth import Mouth, SpeechFailure, Utterance, heard_clauses, unheard
+from voice.answering import NOBODY_THERE, STILL_THERE, Answer, Answerer, CallerTurn
+from voice.ears import KeyedEar, StageClock, TurnEar, VoiceStream
+from voice.mouth import Mouth, SpeechFailure, Utterance, heard_clauses, plain, unheard
 from voice.records import record_turn
 from voice.speculation import Deadlines, Mind, Prepared, Speculator, StageFailure, Talk
 from voice.thinking import Thinker
 from voice.turns.endpointing import UNKNOWN_MS, EndpointPolicy, default_policies
 from voice.turns.interruption import InterruptionDetector, is_backchannel
+from voice.turns.keypad import Keypad
+from voice.turns.presence import Absence, SilenceWatch
 from voice.turns.tracker import (
     PREROLL_MS,
     TurnEnded,
@@ -68,6 +70,7 @@ class VoiceLoop:
 
     `started_at` is the wall clock at the start of the call: the clock of the conversation is that
     plus audio time, so a replay decides the same. Observers are told every `CallEvent`.
+    Blocking work runs in `executor`, which calls may share; in threads of its own otherwise.
     """
 
     def __init__(
@@ -84,6 +87,7 @@ class VoiceLoop:
         deadlines: Deadlines | None = None,
         policies: Sequence[EndpointPolicy] | None = None,
         known_names: Sequence[str] = (),
+        executor: Executor | None = None,
     ) -> None:
         self._call = call
         self._channel = channel
@@ -95,7 +99,8 @@ class VoiceLoop:
         deadlines = deadlines or Deadlines()
         self._opening_deadline_s = 8 * deadlines.speech_s
         self._names = tuple(known_names)
-        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="attune-call")
+        self._own_threads = executor is None
+        self._executor = executor or ThreadPoolExecutor(_THREADS, thread_name_prefix="attune-call")
         speculator = Speculator(mind, talk, synthesizer, self._executor, deadlines)
         self._mouth = Mouth(
             synthesizer, channel, lambda: self._now_ms, self._executor, deadlines.speech_s
@@ -104,6 +109,8 @@ class VoiceLoop:
         self._detector = SpeechDetector()
         self._interruption = InterruptionDetector()
         self._tracker = TurnTracker(UNKNOWN_MS)
+        self._keypad = Keypad()
+        self._silence = SilenceWatch()
         self._thinker = Thinker(
             speculator=speculator,
             talk=talk,
@@ -120,6 +127,7 @@ class VoiceLoop:
         self._answer: Answer | None = None
         self._cut_off: tuple[Reply, Utterance, int] | None = None
         self._opening: Answer | None = None
+        self._check: Answer | None = None
         self._ending: str | None = None
         self._brief: HandoffBrief | None = None
         self.overhead = StageClock()
@@ -174,7 +182,8 @@ class VoiceLoop:
             await self._turn.ear.close()
         for work in self._background:
             work.cancel()
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        if self._own_threads:
+            self._executor.shutdown(wait=False, cancel_futures=True)
         self._tell(CallEnded(self._call, self._now_ms, reason))
 
     def _tell(self, event: CallEvent) -> None:
@@ -190,7 +199,11 @@ class VoiceLoop:
         self._now_ms = frame.end_ms
         activity = self.overhead.timed("vad", lambda: self._detector.push(frame))
         self._preroll.append(frame)
+        if frame.keys or self._keypad.waiting:
+            await self._keys(frame)
+            return
         if self._answer is not None:
+            self._silence.active()
             if self._interruption.push(frame, activity):
                 await self._interrupt(self._answer, frame)
             elif (self._answer.task is None or self._answer.task.done()) and self._mouth.finished:
@@ -201,6 +214,40 @@ class VoiceLoop:
             if self._turn.ear.due:
                 await self._now_or_later(self._listen(self._turn))
         await self._dispatch(self._tracker.push(frame.end_ms, activity.speech))
+        if self._turn is not None or self._answer is not None:
+            self._silence.active()
+        elif self._channel.live and (due := self._silence.quiet(frame.end_ms)):
+            await self._check_presence(due)
+
+    async def _keys(self, frame: AudioFrame) -> None:
+        """Keys take the turn at once, from the assistant and from what was being said."""
+        words = self._keypad.push(frame.end_ms, frame.keys)
+        if self._answer is not None and (words or self._keypad.waiting):
+            await self._silence_answer(self._answer)
+        if self._turn is not None:
+            self._thinker.move_on()
+            await self._turn.ear.close()
+            self._turn = None
+            self._turns -= 1
+            self._tracker.finish(frame.end_ms)
+        if words is None:
+            return
+        self._silence.answered()
+        self._thinker.move_on()
+        self._turns += 1
+        self._turn = CallerTurn(self._turns, frame.start_ms, KeyedEar(words), StageClock())
+        await self._end_turn(TurnEnded(frame.start_ms, frame.end_ms, frame.end_ms))
+
+    async def _check_presence(self, due: Absence) -> None:
+        """Ask a silent line whether anybody is there; the second time, say goodbye."""
+        check = Answer(0, self._now_ms, self._now_ms, StageClock())
+        self._check = self._answer = check
+        self._interruption.reset()
+        if due is Absence.END:
+            self._ending = "silence"
+        text = STILL_THERE if due is Absence.ASK else NOBODY_THERE
+        with suppress(SpeechFailure):
+            await self._answerer.say(check, plain(text), self._alive(check))
 
     async def _dispatch(self, events: list[TurnEvent]) -> None:
         for event in events:
@@ -285,6 +332,7 @@ class VoiceLoop:
             if self._nothing_said(turn, answer):
                 await self._ignore(turn)
                 return
+            self._silence.answered()
             committed = await self._answerer.commit_and_say(
                 answer, prepared, declared_ms, self._alive(answer)
             )
@@ -330,16 +378,21 @@ class VoiceLoop:
         await self._answerer.say(resumed, rest, self._alive(resumed))
 
     async def _interrupt(self, answer: Answer, frame: AudioFrame) -> None:
-        self._thinker.move_on()
-        heard_ms = await self._mouth.stop(answer.utterance)
-        self._finish_answer(interrupted=True)
-        self._cut_off = (answer.reply, answer.utterance, self._now_ms)
-        if self._ending == "closed":
-            self._ending = None
-        self._tell(AssistantInterrupted(answer.number, self._now_ms, heard_ms))
+        await self._silence_answer(answer)
+        if answer is not self._check:
+            self._cut_off = (answer.reply, answer.utterance, self._now_ms)
         start_ms = max(0, frame.end_ms - PREROLL_MS)
         self._tracker.begin(start_ms, frame.end_ms)
         self._begin_turn(start_ms, interrupts=True)
+
+    async def _silence_answer(self, answer: Answer) -> None:
+        """Stop speaking: the caller has the turn."""
+        self._thinker.move_on()
+        heard_ms = await self._mouth.stop(answer.utterance)
+        self._finish_answer(interrupted=True)
+        if self._ending in ("closed", "silence"):
+            self._ending = None
+        self._tell(AssistantInterrupted(answer.number, self._now_ms, heard_ms))
 
     def _finish_answer(self, *, interrupted: bool = False) -> None:
         answer, self._answer = self._answer, None

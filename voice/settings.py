@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -41,6 +41,19 @@ class Settings(BaseSettings):
     understanding_deadline_ms: int = Field(default=1_000, ge=50)
     decision_deadline_ms: int = Field(default=1_000, ge=50)
     speech_deadline_ms: int = Field(default=1_500, ge=50)
+
+    most_calls: int = Field(default=8, ge=1, le=1_000)
+    most_calls_per_address: int = Field(default=8, ge=1, le=1_000)
+    dead_line_s: float = Field(default=15.0, ge=1.0)
+    longest_call_s: float = Field(default=1_800.0, ge=10.0)
+    drain_s: float = Field(default=300.0, ge=0.0)
+    turns_dir: Path | None = None
+    public_url: str | None = None
+    twilio_account_sid: str | None = None
+    twilio_auth_token: SecretStr | None = None
+    twilio_auth_token_file: Path | None = None
+    twilio_api_url: str = "https://api.twilio.com"
+    handoff_number: str | None = None
 
     @property
     def database(self) -> str:

@@ -25,6 +25,8 @@ class AudioFrame:
 
     samples: Pcm
     start_ms: int
+    keys: str = ""
+    """Telephone keys pressed since the frame before."""
 
     @property
     def end_ms(self) -> int:

@@ -1,0 +1,104 @@
+"""A call over Asterisk's AudioSocket: one TCP connection a call."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+
+from dialogue.types import HandoffBrief
+from voice.channels.audiosocket_wire import (
+    CallId,
+    Decoder,
+    HangUp,
+    Key,
+    Message,
+    Problem,
+    Sound,
+    encode,
+)
+from voice.channels.line import LiveLine
+from voice.channels.live import Clock, LineLimits, PlayoutByClock
+from voice.channels.wire import WireError
+from voice.types import Pcm
+
+LEAD_MS = 60
+FIRST_MESSAGE_S = 5.0
+_READ_BYTES = 4_096
+
+
+class AudioSocketChannel(LiveLine):
+    """The caller behind an Asterisk box. Asterisk plays frames as they come, so it is sent 60 ms
+    ahead, and what was heard follows from the clock."""
+
+    name = "audiosocket"
+
+    def __init__(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        limits: LineLimits,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        super().__init__(limits, LEAD_MS, PlayoutByClock(), clock)
+        self._reader = reader
+        self._writer = writer
+        self._decoder = Decoder()
+        self._early: list[Message] = []
+
+    async def call_id(self) -> uuid.UUID:
+        """The call's UUID, which comes first.
+
+        Raises `WireError` when something else does, or nothing within 5 s.
+        """
+        try:
+            async with asyncio.timeout(FIRST_MESSAGE_S):
+                while not self._early:
+                    self._early = self._decoder.feed(await self._read())
+        except TimeoutError:
+            raise WireError(f"no UUID within {FIRST_MESSAGE_S:g} s") from None
+        first, *self._early = self._early
+        if not isinstance(first, CallId):
+            raise WireError("does not begin with a UUID")
+        return first.id
+
+    async def _read(self) -> bytes:
+        data = await self._reader.read(_READ_BYTES)
+        if not data:
+            raise WireError("closed without a hang-up")
+        return data
+
+    async def _receive(self) -> None:
+        messages, self._early = self._early, []
+        while self._take(messages):
+            messages = self._decoder.feed(await self._read())
+
+    def _take(self, messages: list[Message]) -> bool:
+        for message in messages:
+            self._pace.count()
+            match message:
+                case Sound(samples):
+                    self._arrivals.push(samples)
+                case Key(key):
+                    self._arrivals.press(key)
+                case HangUp():
+                    return False
+                case Problem(code):
+                    raise WireError(f"Asterisk reports error {code:#04x}")
+        return True
+
+    async def _send(self, samples: Pcm) -> None:
+        self._writer.write(encode(Sound(samples)))
+        await self._writer.drain()
+
+    async def _put_through(self, brief: HandoffBrief) -> None:
+        """Hang up: the dialplan goes on after `AudioSocket()` and dials a person."""
+        del brief
+        await self.close()
+
+    async def _hang_up(self) -> None:
+        try:
+            self._writer.write(encode(HangUp()))
+            await self._writer.drain()
+        finally:
+            self._writer.close()

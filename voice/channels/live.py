@@ -1,0 +1,243 @@
+"""A live line: the caller's packets made even, the answer paced in real time, what was heard.
+
+The wall clock drives a live line, and only here: what leaves `Arrivals` is audio time, and it keeps
+going when packets are late or lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from voice.channels.telephone_rate import Doubler, Halver
+from voice.types import FRAME_MS, FRAME_SAMPLES, RATE_HZ, AudioFrame, Pcm
+
+TELEPHONE_FRAME_SAMPLES = FRAME_SAMPLES // 2
+HOLE_MS = 100
+"""How late a packet may be before silence takes its place."""
+AHEAD_MS = 2_000
+"""How far a caller's packets may run ahead of the clock (a burst after a stall) before they are
+dropped."""
+SEND_TIMEOUT_S = 5.0
+_TICK_S = 0.001
+
+Clock = Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class LineLimits:
+    """When a line is given up."""
+
+    dead_after_s: float = 15.0
+    """Without any packet: a half-open socket."""
+    longest_s: float = 1_800.0
+
+
+class Arrivals:
+    """The caller's packets, int16 at 8 kHz, as an even stream of 20 ms frames at 16 kHz.
+
+    A hole becomes silence once the clock is 100 ms past it; a burst is taken as it comes, up to
+    2 s ahead of the clock.
+    """
+
+    def __init__(self, limits: LineLimits, clock: Clock = time.monotonic) -> None:
+        self._limits = limits
+        self._clock = clock
+        self._began_s = self._packet_s = clock()
+        self._rate = Doubler()
+        self._rest: Pcm = np.zeros(0, dtype=np.int16)
+        self._ready: deque[Pcm] = deque()
+        self._keys = ""
+        self._given_ms = 0
+        self._over = False
+        self._wake = asyncio.Event()
+        self.dropped = 0
+
+    def push(self, samples: Pcm) -> None:
+        """Take a packet."""
+        self.alive()
+        joined = np.concatenate([self._rest, self._rate.push(samples)])
+        whole = len(joined) // FRAME_SAMPLES * FRAME_SAMPLES
+        for start in range(0, whole, FRAME_SAMPLES):
+            if self._given_ms + len(self._ready) * FRAME_MS > self._clock_ms() + AHEAD_MS:
+                self.dropped += 1
+                continue
+            self._ready.append(joined[start : start + FRAME_SAMPLES])
+        self._rest = joined[whole:]
+        self._wake.set()
+
+    def press(self, key: str) -> None:
+        """Take a key; it belongs to the next frame."""
+        self.alive()
+        self._keys += key
+        self._wake.set()
+
+    def alive(self) -> None:
+        """Something came in: the far end is still there."""
+        self._packet_s = self._clock()
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        self._over = True
+        self._wake.set()
+
+    async def frames(self) -> AsyncIterator[AudioFrame]:
+        """20 ms at a time until the line ends, is silent for too long, or has lasted too long."""
+        while not self._given_up():
+            if self._ready:
+                yield self._frame(self._ready.popleft())
+                if self._ready:
+                    await asyncio.sleep(0)
+                continue
+            if self._over:
+                return
+            late_ms = self._clock_ms() - self._given_ms
+            if late_ms > HOLE_MS:
+                yield self._frame(np.zeros(FRAME_SAMPLES, dtype=np.int16))
+                continue
+            self._wake.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout((HOLE_MS - late_ms + FRAME_MS) / 1000.0):
+                    await self._wake.wait()
+
+    def _frame(self, samples: Pcm) -> AudioFrame:
+        keys, self._keys = self._keys, ""
+        frame = AudioFrame(samples, self._given_ms, keys)
+        self._given_ms += FRAME_MS
+        return frame
+
+    def _clock_ms(self) -> float:
+        return (self._clock() - self._began_s) * 1000.0
+
+    def _given_up(self) -> bool:
+        now_s = self._clock()
+        return (
+            now_s - self._packet_s > self._limits.dead_after_s
+            or now_s - self._began_s > self._limits.longest_s
+        )
+
+
+class Playout(Protocol):
+    """What the far end has played of what was sent, in ms."""
+
+    def sent(self, frame_ms: int, now_s: float) -> None:
+        """A frame went out."""
+
+    def unplayed_ms(self, now_s: float) -> float:
+        """How much of what was sent has not been heard yet."""
+
+    def cleared(self, now_s: float) -> None:
+        """What was not heard yet never will be."""
+
+
+class PlayoutByClock:
+    """For a far end that plays what comes as it comes and tells nothing."""
+
+    def __init__(self) -> None:
+        self._end_s = 0.0
+
+    def sent(self, frame_ms: int, now_s: float) -> None:
+        """A frame went out."""
+        self._end_s = max(self._end_s, now_s) + frame_ms / 1000.0
+
+    def unplayed_ms(self, now_s: float) -> float:
+        """How much of what was sent has not been heard yet."""
+        return max(0.0, self._end_s - now_s) * 1000.0
+
+    def cleared(self, now_s: float) -> None:
+        """What was not heard yet never will be."""
+        self._end_s = now_s
+
+
+class PacedSpeech:
+    """The answer on its way out: int16 at 16 kHz in, 20 ms frames at 8 kHz out, in real time.
+
+    Never more than `lead_ms` is sent ahead of the far end's playing.
+    """
+
+    def __init__(
+        self,
+        lead_ms: int,
+        playout: Playout,
+        clock: Clock = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._sleep = sleep
+        self._lead_s = lead_ms / 1000.0
+        self._playout = playout
+        self._clock = clock
+        self._rate = Halver()
+        self._rest: Pcm = np.zeros(0, dtype=np.int16)
+        self._frames: deque[Pcm] = deque()
+        self._queued_ms = 0.0
+        self._taken_ms = 0.0
+        self._line_end_s = 0.0
+        self._wake = asyncio.Event()
+
+    def put(self, samples: Pcm) -> None:
+        """Queue samples after what is queued already."""
+        self._queued_ms += len(samples) * 1000.0 / RATE_HZ
+        joined = np.concatenate([self._rest, self._rate.push(samples)])
+        whole = len(joined) // TELEPHONE_FRAME_SAMPLES * TELEPHONE_FRAME_SAMPLES
+        for start in range(0, whole, TELEPHONE_FRAME_SAMPLES):
+            self._frames.append(joined[start : start + TELEPHONE_FRAME_SAMPLES])
+        self._rest = joined[whole:]
+        self._wake.set()
+
+    def clear(self) -> None:
+        """Drop what is not sent, and count what is sent and not heard as lost."""
+        now_s = self._clock()
+        self._taken_ms -= min(self._taken_ms, self._playout.unplayed_ms(now_s))
+        self._playout.cleared(now_s)
+        self._queued_ms = self._taken_ms
+        self._frames.clear()
+        self._rest = self._rest[:0]
+        self._line_end_s = now_s
+
+    def heard_ms(self) -> int:
+        """How much of all that was queued has been heard."""
+        unplayed_ms = self._playout.unplayed_ms(self._clock())
+        return round(max(0.0, self._taken_ms - unplayed_ms))
+
+    @property
+    def waiting_ms(self) -> float:
+        """How much is queued and not sent yet."""
+        return self._queued_ms - self._taken_ms
+
+    async def run(self, send: Callable[[Pcm], Awaitable[None]]) -> None:
+        """Send for as long as the line lasts. Raises what `send` raises, `TimeoutError` when the
+        far end takes nothing for 5 s."""
+        while True:
+            ahead_s = self._line_end_s - self._clock() - self._lead_s
+            if ahead_s > _TICK_S:
+                await self._sleep(ahead_s)
+                continue
+            frame = self._next()
+            if frame is None:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            now_s = self._clock()
+            self._line_end_s = max(self._line_end_s, now_s) + FRAME_MS / 1000.0
+            self._playout.sent(FRAME_MS, now_s)
+            async with asyncio.timeout(SEND_TIMEOUT_S):
+                await send(frame)
+
+    def _next(self) -> Pcm | None:
+        if self._frames:
+            self._taken_ms = min(self._queued_ms, self._taken_ms + FRAME_MS)
+            return self._frames.popleft()
+        if not len(self._rest):
+            self._taken_ms = self._queued_ms
+            return None
+        last = np.pad(self._rest, (0, TELEPHONE_FRAME_SAMPLES - len(self._rest)))
+        self._rest = self._rest[:0]
+        self._taken_ms = self._queued_ms
+        return last

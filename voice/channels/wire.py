@@ -1,0 +1,7 @@
+"""What every wire of a live channel has in common."""
+
+from __future__ import annotations
+
+
+class WireError(Exception):
+    """What came over the wire is not what the protocol allows; says which part and why."""

@@ -1,0 +1,157 @@
+"""All calls of one process: shared threads, observers, handoffs, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+
+import numpy as np
+
+from dialogue.types import Delivery, HandoffBrief
+from voice.channels.line import LiveLine
+from voice.channels.live import LineLimits
+from voice.engines import CallerIdentity, Engines, open_loop
+from voice.server.admission import Admission
+from voice.server.metrics import Metrics
+from voice.types import CallEvent, Pcm
+
+BUSY = "I'm sorry, all our lines are busy. Please call again in a few minutes."
+WARM_DECODERS = 4
+"""Loading one takes a good part of a second, which a caller should not wait for."""
+
+Watcher = Callable[[str, CallEvent], None]
+"""Is told every event of every call, with the call's name (the desk's door)."""
+BriefTaker = Callable[[str, HandoffBrief], Awaitable[None]]
+"""Takes a handoff's brief before the caller is put through (the desk's door)."""
+
+log = logging.getLogger(__name__)
+
+
+class CallThreads(ThreadPoolExecutor):
+    """The threads in which calls listen, think and speak; bounded, shared by all."""
+
+    @property
+    def waiting(self) -> int:
+        """How much work has no thread yet."""
+        return self._work_queue.qsize()
+
+
+class Switchboard:
+    """Holds calls on the shared engines. Nothing about a call lives anywhere else."""
+
+    def __init__(self, engines: Engines, metrics: Metrics | None = None) -> None:
+        settings = engines.settings
+        self.engines = engines
+        self.metrics = metrics or Metrics()
+        self.admission = Admission(settings.most_calls, settings.most_calls_per_address)
+        self.limits = LineLimits(settings.dead_line_s, settings.longest_call_s)
+        self.watchers: list[Watcher] = []
+        self.brief_takers: list[BriefTaker] = []
+        self.busy_sound: Pcm = np.zeros(0, dtype=np.int16)
+        self.ready = False
+        self._decoders = min(settings.most_calls, WARM_DECODERS)
+        self._threads = CallThreads(settings.most_calls + 4, thread_name_prefix="attune-call")
+        self._running: set[asyncio.Task[str]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.metrics.watch_pool("call threads", lambda: self._threads.waiting)
+
+    async def warm_up(self) -> None:
+        """Load what the first caller would wait for: decoders, voice, the busy message."""
+        await asyncio.to_thread(self._warm_up)
+        self.ready = True
+
+    def _warm_up(self) -> None:
+        streams = [self.engines.recognizer.stream() for _ in range(self._decoders)]
+        for stream in streams:
+            stream.close()
+        chunks = self.engines.synthesizer.speak(BUSY, Delivery())
+        self.busy_sound = np.concatenate([chunk.samples for chunk in chunks])
+
+    async def hold(
+        self, channel: LiveLine, identity: CallerIdentity, call: str | None = None
+    ) -> str:
+        """Hold one call from opening to hang-up; returns why it ended.
+
+        Whatever goes wrong ends this call only. Admission is the caller's business.
+        """
+        name = call or uuid.uuid4().hex[:12]
+        task = asyncio.ensure_future(self._hold(channel, identity, name))
+        self._running.add(task)
+        self._idle.clear()
+        try:
+            return await task
+        finally:
+            self._running.discard(task)
+            if not self._running:
+                self._idle.set()
+
+    async def _hold(self, channel: LiveLine, identity: CallerIdentity, call: str) -> str:
+        line = asyncio.ensure_future(channel.carry())
+        reason = "error"
+        extra = {"call": call}
+        with self.metrics.calls.labels(channel.name).track_inprogress():
+            try:
+                log.info("call begins on %s", channel.name, extra=extra)
+                reason = await self._run(channel, identity, call)
+            except Exception:
+                log.exception("the call broke", extra=extra)
+            finally:
+                with suppress(Exception):
+                    await channel.close()
+                line.cancel()
+                with suppress(asyncio.CancelledError, Exception):
+                    await line
+                self.metrics.ended.labels(channel.name, reason).inc()
+                log.info("call ended: %s", reason, extra=extra)
+        return reason
+
+    async def _run(self, channel: LiveLine, identity: CallerIdentity, call: str) -> str:
+        channel.brief_taker = partial(self._hand_over, call)
+
+        def observe(event: CallEvent) -> None:
+            self.metrics(event)
+            for watcher in self.watchers:
+                watcher(call, event)
+
+        loop, conversation = await asyncio.to_thread(
+            open_loop,
+            self.engines,
+            channel,
+            identity,
+            observers=[observe],
+            call=call,
+            executor=self._threads,
+        )
+        try:
+            return await loop.run()
+        finally:
+            await asyncio.to_thread(conversation.close)
+
+    async def _hand_over(self, call: str, brief: HandoffBrief) -> None:
+        log.info("handoff: %s", brief.reason.partition(":")[0], extra={"call": call})
+        for taker in self.brief_takers:
+            await taker(call, brief)
+
+    async def drain(self, within_s: float) -> bool:
+        """Take no new calls and wait for those under way; True when all have ended."""
+        self.admission.draining = True
+        self.ready = False
+        log.info("draining: %d calls under way", len(self._running))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await self._idle.wait()
+        return not self._running
+
+    async def close(self) -> None:
+        """End what is still running."""
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        self._threads.shutdown(wait=False, cancel_futures=True)
