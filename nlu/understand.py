@@ -22,6 +22,7 @@ from nlu.types import (
     CallerAudio,
     ConversationSoFar,
     EmotionEstimate,
+    Entity,
     Grant,
     Intent,
     Language,
@@ -37,6 +38,12 @@ MAX_CHARACTERS = 20_000
 """What intents and feelings are read from; signals and entities have limits of their own."""
 
 _WORD = re.compile(r"\w+")
+_GIVEN = {"order_number", "account_number", "card_number", "digits", "email", "phone", "name"}
+_CARRIERS = set(
+    "the my it s its is that would be a an this so okay ok yes yeah sure well um uh hi sorry i said"
+    " order account card customer reference phone telephone mobile email e mail address name number "
+    "it's that's here you go please of course".split()
+)
 _BEGINNING = ConversationSoFar()
 
 
@@ -77,16 +84,17 @@ class Understander:
         heard, quality = self._hear(audio, voice, grants)
         words = self._read(transcript, grants)
         fused, conflict = fuse(heard, words, reliability or _reliability(transcript, quality))
+        entities = find_entities(
+            text,
+            so_far.now or datetime.now(),
+            so_far.expects,
+            locale=self._language.locale,
+            currency=so_far.currency,
+        )
         return Understanding(
             transcript=transcript,
-            intent=self._intent(text),
-            entities=find_entities(
-                text,
-                so_far.now or datetime.now(),
-                so_far.expects,
-                locale=self._language.locale,
-                currency=so_far.currency,
-            ),
+            intent=self._intent(text, entities),
+            entities=entities,
             voice=heard,
             words=words,
             fused=fused,
@@ -107,8 +115,8 @@ class Understander:
         grant = grants.get(VOICE)
         return None if grant is None else _acoustic().stream(rate_hz, grant)
 
-    def _intent(self, text: str) -> Intent:
-        if not text.strip():
+    def _intent(self, text: str, entities: tuple[Entity, ...]) -> Intent:
+        if not text.strip() or _only_gives(text[:MAX_CHARACTERS], entities):
             return Intent(OTHER_INTENT, 1.0)
         return self._intents.classify(text[:MAX_CHARACTERS])
 
@@ -134,6 +142,17 @@ class Understander:
         if grant is None:
             return EmotionEstimate.abstain(Source.WORDS, "no consent to read feeling from words")
         return self._feeling.estimate(transcript.text, grant, transcript.confidence)
+
+
+def _only_gives(text: str, entities: tuple[Entity, ...]) -> bool:
+    """Whether the words only hand over a number, an address or a name ("it's order 44172"): that
+    is an answer and no new request, whatever intent it resembles."""
+    given = [entity for entity in entities if entity.type in _GIVEN]
+    rest = "".join(
+        " " if any(entity.start <= at < entity.end for entity in given) else character
+        for at, character in enumerate(text)
+    )
+    return bool(given) and all(word in _CARRIERS for word in _WORD.findall(rest.lower()))
 
 
 def _judge(audio: CallerAudio, grant: Grant) -> tuple[EmotionEstimate, Mapping[str, float]]:
