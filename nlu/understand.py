@@ -41,8 +41,8 @@ _WORD = re.compile(r"\w+")
 _GIVEN = {"order_number", "account_number", "card_number", "digits", "email", "phone", "name"}
 _CARRIERS = set(
     "the my it s its is that would be a an this so okay ok yes yeah sure well um uh hi sorry i said"
-    " order account card customer reference phone telephone mobile email e mail address name number "
-    "it's that's here you go please of course".split()
+    " order account card customer reference phone telephone mobile email e mail address name"
+    " number it's that's here you go please of course".split()
 )
 _BEGINNING = ConversationSoFar()
 
