@@ -130,9 +130,12 @@ def fuse(
 
 
 def _conflict(voice: EmotionEstimate, words: EmotionEstimate, pool: Pool) -> Conflict | None:
-    if voice.top is words.top:
+    if voice.top is words.top or words.confidence < pool.sure_words:
         return None
-    if voice.confidence < pool.sure_voice or words.confidence < pool.sure_words:
+    # People say in a level voice that they are angry or sad: a flat voice, sure or not, is weak
+    # evidence against it. Acted corpora, whose neutral voices mean neutral, cannot show this.
+    flat_under_feeling = voice.top in _FLAT and words.top in _NEGATIVE
+    if not flat_under_feeling and voice.confidence < pool.sure_voice:
         return None
     return Conflict(_kind(voice.top, words.top), voice.top, words.top)
 

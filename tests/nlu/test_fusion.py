@@ -85,6 +85,13 @@ def test_unsure_sources_do_not_conflict() -> None:
     assert fuse(voice(angry=0.95), words(happy=0.3))[1] is None
 
 
+def test_a_level_voice_does_not_talk_down_what_the_words_say() -> None:
+    fused, conflict = fuse(voice(neutral=0.6), words(angry=0.78))
+    assert fused.top is Emotion.ANGRY
+    assert conflict is not None
+    assert conflict.kind is ConflictKind.NEGATIVE_WORDS_FLAT_VOICE
+
+
 def test_noise_takes_weight_from_the_voice() -> None:
     heard, said = voice(angry=0.55), words(neutral=0.55)
     clear = fuse(heard, said, Reliability(snr_db=30, voiced_s=3, asr_confidence=0.9, words=8))[0]
