@@ -24,6 +24,7 @@ from voice.evaluation.outputs import (
     write_turns,
 )
 from voice.evaluation.pool import Result, Task, in_process, process_pool, ray_pool
+from voice.evaluation.report import write_report
 from voice.settings import load as load_settings
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -189,4 +190,4 @@ def _write(
     if parquet_is_there():
         files.insert(1, path / "turns.parquet")
         write_parquet(files[1], rows())
-    return tuple(files)
+    return (*files, write_report(folder, names, result, failures))
