@@ -144,7 +144,7 @@ def intents(name: str, texts: dict[str, list[str]], errors: float, misses: int) 
 
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--set", choices=("unseen", "second"), default="unseen")
+    asked.add_argument("--set", choices=("unseen", "second", "third"), default="unseen")
     asked.add_argument("--errors", type=float, default=0.0)
     asked.add_argument("--misses", type=int, default=0, help="show so many of each kind")
     asked.add_argument("--only", choices=("signals", "feelings", "intents"), default=None)
