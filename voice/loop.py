@@ -23,7 +23,15 @@ from voice.answering import NOBODY_THERE, STILL_THERE, Answer, Answerer, CallerT
 from voice.ears import KeyedEar, StageClock, TurnEar, VoiceStream
 from voice.mouth import Mouth, SpeechFailure, Utterance, heard_clauses, plain, unheard
 from voice.records import record_turn
-from voice.speculation import Deadlines, Mind, Prepared, Speculator, StageFailure, Talk
+from voice.speculation import (
+    Deadlines,
+    Mind,
+    Prepared,
+    Speculator,
+    StageFailure,
+    Talk,
+    takes_voice_back,
+)
 from voice.thinking import Thinker
 from voice.turns.endpointing import UNKNOWN_MS, EndpointPolicy, default_policies
 from voice.turns.interruption import InterruptionDetector, is_backchannel
@@ -355,7 +363,8 @@ class VoiceLoop:
         answer.transcript = prepared.transcript
         answer.understanding = prepared.understanding
         answer.verdict = turn.verdict
-        answer.course = tuple(turn.ear.course)
+        withdrawn = takes_voice_back(prepared.understanding)
+        answer.course = () if withdrawn else tuple(turn.ear.course)
         return prepared
 
     def _nothing_said(self, turn: CallerTurn, answer: Answer) -> bool:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
-from dialogue.types import Decision, Reply
+from dialogue.customers.consent import withdrawals
+from dialogue.types import Decision, Purpose, Reply
 from nlu.types import (
     ConversationSoFar,
     Grant,
@@ -145,7 +146,7 @@ class Speculator:
         voice: VoiceEvidence | None = await feeling()
         self._features = voice.features if voice is not None else {}
         understanding = await self._understand(transcript, voice, clock)
-        if "withdraw_voice" in understanding.signals:
+        if takes_voice_back(understanding):
             understanding = await self._understand(transcript, None, clock)
         decision = await self._run(
             "decision",
@@ -202,6 +203,12 @@ class Speculator:
         return await staged(
             self._executor, stage, deadline_s, functools.partial(clock.timed, stage, work)
         )
+
+
+def takes_voice_back(understanding: Understanding) -> bool:
+    """Whether the caller has just taken back that the voice is analysed: the turn that says so is
+    understood from its words alone."""
+    return Purpose.EMOTION_VOICE in withdrawals(understanding.signals)
 
 
 def first_words(reply: Reply) -> str:
