@@ -52,7 +52,7 @@ class SimulatedCallerChannel:
     """
 
     live = False
-    name = "simulated caller"
+    name = "simulated"
 
     def __init__(
         self,

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
+_LOG_WIDTH = 200
+
 
 class RecognizerKind(StrEnum):
     """Which recogniser to use."""
@@ -118,6 +120,9 @@ class _Display:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
         self._out = Console(highlight=False)
+        if not self._out.is_terminal:
+            # A log has no width: the misses are what it is read for.
+            self._out = Console(highlight=False, width=_LOG_WIDTH)
         self._progress = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(),

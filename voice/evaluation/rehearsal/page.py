@@ -98,7 +98,7 @@ def _audio(performance: Performance) -> str | None:
         RATE_HZ,
         format="MP3",
         subtype="MPEG_LAYER_III",
-        bitrate_mode="VARIABLE",
-        compression_level=0.9,
+        bitrate_mode="CONSTANT",
+        compression_level=0.85,
     )
     return f"data:audio/mpeg;base64,{base64.b64encode(encoded.getvalue()).decode('ascii')}"

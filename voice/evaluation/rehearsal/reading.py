@@ -20,7 +20,7 @@ from voice.evaluation.rehearsal.scenario import CallExpectations, Scenario, Turn
 
 SHIPPED = Path(__file__).parents[1] / "scenarios"
 ALL = "all"
-ACTS = frozenset({"offer", "handoff", "effect", "apology"})
+ACTS = frozenset({"offer", "offer_why", "offer_refuse", "handoff", "effect", "apology"})
 """What may be expected or forbidden besides moves and actions."""
 
 _RAISED = {"value_error", "assertion_error"}

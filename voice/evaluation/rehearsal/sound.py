@@ -45,19 +45,33 @@ _BABBLE = (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Spoken:
-    """A line as sound: what the channel plays, and where in it the words lie, in ms."""
+class Piece:
+    """A stretch of words between two pauses: where in the line it lies, and how many words."""
 
-    line: CallerLine
-    words_at_ms: tuple[tuple[int, int], ...]
+    start_ms: int
+    end_ms: int
+    words: int
 
     def share_said(self, at_ms: int) -> float:
-        """How much of the speech lies before `at_ms` of the line, from 0 to 1."""
-        whole = sum(end - start for start, end in self.words_at_ms)
+        """How much of it lies before `at_ms` of the line, from 0 to 1."""
+        if at_ms >= self.end_ms:
+            return 1.0
+        return max(0, at_ms - self.start_ms) / (self.end_ms - self.start_ms)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spoken:
+    """A line as sound: what the channel plays, and the pieces that hold its words."""
+
+    line: CallerLine
+    pieces: tuple[Piece, ...] = ()
+
+    def share_said(self, at_ms: int) -> float:
+        """How much of the words lies before `at_ms` of the line, from 0 to 1."""
+        whole = sum(piece.words for piece in self.pieces)
         if whole == 0:
             return 1.0
-        said = sum(max(0, min(at_ms, end) - start) for start, end in self.words_at_ms)
-        return min(1.0, said / whole)
+        return sum(piece.words * piece.share_said(at_ms) for piece in self.pieces) / whole
 
 
 class CallerVoices:
@@ -110,12 +124,12 @@ def caller_lines(scenario: Scenario, voices: CallerVoices) -> tuple[tuple[Spoken
 
 def _line(line: Line, caller: Caller, folder: Path, voices: CallerVoices) -> Spoken:
     samples = np.zeros(0, np.int16)
-    where: list[tuple[int, int]] = []
+    pieces: tuple[Piece, ...] = ()
     if line.recording is not None:
         samples = to_pcm(read_audio(folder / line.recording, "left"))
-        where = [(0, _ms(len(samples)))]
+        pieces = (Piece(0, _ms(len(samples)), 1),)
     elif line.say is not None:
-        samples, where = _said(line, caller, voices)
+        samples, pieces = _said(line, caller, voices)
     else:
         samples = np.zeros((line.silence_ms or 0) * RATE_HZ // 1000, np.int16)
     sound = CallerLine(
@@ -125,22 +139,22 @@ def _line(line: Line, caller: Caller, folder: Path, voices: CallerVoices) -> Spo
         asks_nothing=line.silence_ms is not None,
         hangs_up=line.hangs_up,
     )
-    return Spoken(sound, tuple(where))
+    return Spoken(sound, pieces)
 
 
-def _said(line: Line, caller: Caller, voices: CallerVoices) -> tuple[Pcm, list[tuple[int, int]]]:
+def _said(line: Line, caller: Caller, voices: CallerVoices) -> tuple[Pcm, tuple[Piece, ...]]:
     sound = FEELING_SOUND[line.feeling]
     delivery = replace(sound, rate=sound.rate * line.pace)
-    pieces: list[Pcm] = []
-    where: list[tuple[int, int]] = []
+    samples: list[Pcm] = []
+    pieces: list[Piece] = []
     for place, part in enumerate(_PAUSE.split(line.say or "")):
         if place % 2:
-            pieces.append(np.zeros(int(part) * RATE_HZ // 1000, np.int16))
+            samples.append(np.zeros(int(part) * RATE_HZ // 1000, np.int16))
         elif part.strip():
-            start = _ms(sum(map(len, pieces)))
-            pieces.append(voices.say(caller.voice, part.strip(), delivery))
-            where.append((start, _ms(sum(map(len, pieces)))))
-    return (np.concatenate(pieces) if pieces else np.zeros(0, np.int16)), where
+            start_ms = _ms(sum(map(len, samples)))
+            samples.append(voices.say(caller.voice, part.strip(), delivery))
+            pieces.append(Piece(start_ms, _ms(sum(map(len, samples))), len(part.split())))
+    return (np.concatenate(samples) if samples else np.zeros(0, np.int16)), tuple(pieces)
 
 
 # --- the line and its noise ---------------------------------------------------------------------
@@ -161,7 +175,7 @@ def _telephone(samples: Samples) -> Pcm:
 
 def _speech_level(spoken: tuple[Spoken, ...]) -> float:
     """The level of the loud half of the caller's frames in dBFS; -26 without a word."""
-    words = [to_float(each.line.samples) for each in spoken if each.words_at_ms]
+    words = [to_float(each.line.samples) for each in spoken if each.pieces]
     if not words:
         return -26.0
     samples = np.concatenate(words)

@@ -7,6 +7,7 @@ trace for the next.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import shutil
 import tempfile
 import time
@@ -44,7 +45,9 @@ from voice.settings import Settings
 from voice.types import (
     AssistantInterrupted,
     CallEnded,
+    CallerSpeaking,
     CallEvent,
+    ClauseQueued,
     Recognizer,
     Synthesizer,
     TurnFinished,
@@ -111,7 +114,6 @@ class Stage:
             )
             with closing(conversation):
                 asyncio.run(loop.run())
-                opening = conversation.opening().reply.text
             stored = _stored(store)
         pcm, _ = soundfile.read(wav, dtype="int16", always_2d=True)
         wav.unlink()
@@ -121,7 +123,7 @@ class Stage:
             records=records,
             spans=tuple(channel.spans),
             ended=next((e.reason for e in events if isinstance(e, CallEnded)), "error"),
-            opening=_opening(records) or opening,
+            opening=_opening(records, events),
             stored=stored,
             interruptions=tuple(e for e in events if isinstance(e, AssistantInterrupted)),
             conversation=pcm,
@@ -146,7 +148,7 @@ class Stage:
                 call_id=_call_id(scenario),
                 store=store,
                 consents=scenario.consents,
-                channel="words alone",
+                channel="words",
                 started_at=scenario.at,
                 policy=policy,
             )
@@ -277,8 +279,13 @@ def _cue_of(
     return cue
 
 
-def _opening(records: Sequence[TurnRecord]) -> str:
-    return next((str(r.extra["opening"]) for r in records if "opening" in r.extra), "")
+def _opening(records: Sequence[TurnRecord], events: Sequence[CallEvent]) -> str:
+    """The first words: from the first record, else as they were queued before anybody spoke."""
+    for record in records:
+        if "opening" in record.extra:
+            return str(record.extra["opening"])
+    before = itertools.takewhile(lambda event: not isinstance(event, CallerSpeaking), events)
+    return " ".join(event.text for event in before if isinstance(event, ClauseQueued))
 
 
 def _stored(store: CustomerStore) -> Stored:

@@ -15,7 +15,7 @@ from voice.evaluation.rehearsal.cues import Cue, CuedMind, stated_voice
 from voice.evaluation.rehearsal.performance import Performance
 from voice.evaluation.rehearsal.scenario import Line, Scenario
 from voice.records import record_turn
-from voice.speculation import Mind
+from voice.speculation import Mind, takes_voice_back
 from voice.types import ClauseRecord, TurnRecord
 
 _LINE_MS = 2_000
@@ -95,6 +95,6 @@ class _Words:
         understood = self._mind.understand(
             transcript, voice=voice, so_far=talk.so_far(), grants=talk.grants
         )
-        if "withdraw_voice" in understood.signals:
+        if takes_voice_back(understood):
             understood = self._mind.understand(transcript, so_far=talk.so_far(), grants=talk.grants)
         return understood
