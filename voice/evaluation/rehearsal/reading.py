@@ -103,6 +103,10 @@ def _explain(detail: Any, source: Source) -> None:
     elif kind in {"enum", "literal_error"}:
         wanted = detail["ctx"]["expected"]
         source.complain(location, f"cannot be {detail['input']!r}", f"use {wanted}")
+    elif kind == "too_short":
+        # Pydantic also says so of a list whose items are all wrong: they have been told already.
+        if not detail["input"]:
+            source.complain(location, "is empty", "write at least one")
     elif kind in _RAISED:
         source.complain(location, str(detail["ctx"]["error"]), "correct it")
     else:
