@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +13,7 @@ import typer
 
 from nlu.errors import AttuneError
 from nlu.types import OTHER_INTENT
+from voice.json_lines import filled_lines, json_object
 
 if TYPE_CHECKING:
     from dialogue.asking import Asker
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from nlu.types import Grant, Understanding
 
 app = typer.Typer(add_completion=False)
-
-_LONGEST_LINE = 100_000
 
 
 class FaultOption(StrEnum):
@@ -207,8 +206,8 @@ def _one(asker: Asker, fields: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 def _file(asker: Asker, path: Path, given: Mapping[str, Any]) -> int:
     """Decide every line, in order; the number of lines that could not be decided."""
-    failed = decided = 0
-    for number, line in _lines(path):
+    failed = 0
+    for number, line in filled_lines(path):
         where = f"{path.name} line {number}"
         try:
             result = _one(asker, _merged(_object(line, where), given), where)
@@ -216,41 +215,12 @@ def _file(asker: Asker, path: Path, given: Mapping[str, Any]) -> int:
             failed += 1
             result = {"line": number, "error": str(error)}
             print(f"attune: {error}", file=sys.stderr)  # noqa: T201
-        decided += 1
         _print(result, as_json=True)
-    if not decided:
-        raise AttuneError(f"{path}: holds no line; write one JSON object a line.")
     return failed
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    if str(path) == "-":
-        yield from _filled(sys.stdin)
-        return
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            yield from _filled(file)
-    except OSError as error:
-        raise AttuneError(f"{path}: cannot be read ({error.strerror}); name a file.") from None
-
-
-def _filled(lines: Any) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(lines, 1):
-        text = line.strip().lstrip("\ufeff")
-        if text:
-            yield number, text
-
-
 def _object(line: str, where: str) -> dict[str, Any]:
-    if len(line) > _LONGEST_LINE:
-        raise AttuneError(f"{where}: is longer than {_LONGEST_LINE} characters; shorten it.")
-    try:
-        value = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        reason = getattr(error, "msg", "too deeply nested")
-        raise AttuneError(f"{where}: is not JSON ({reason}); write one object a line.") from None
-    if not isinstance(value, dict):
-        raise AttuneError(f"{where}: is no JSON object; write {{...}}.")
+    value = json_object(line, where)
     return {name: item for name, item in value.items() if item is not None}
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nlu.errors import AttuneError
+from voice.json_lines import filled_lines, json_object
 
 if TYPE_CHECKING:
-    from nlu.types import CallerAudio, EmotionEstimate, Transcript, Understanding
+    from nlu.types import CallerAudio, Transcript, Understanding
 
 app = typer.Typer(add_completion=False)
 
-_LONGEST_LINE = 1_000_000
 _FIELDS = frozenset({"text", "audio"})
 
 
@@ -132,63 +131,24 @@ class _Mind:
 
 def as_json(understanding: Understanding) -> dict[str, Any]:
     """The fields of the result, in plain values."""
-    transcript, intent = understanding.transcript, understanding.intent
-    conflict = understanding.conflict
+    from voice.records import plain_json, understanding_json
+
+    transcript = understanding.transcript
     return {
-        "transcript": transcript.text,
-        "intent": {
-            "name": intent.name,
-            "score": round(intent.score, 4),
-            "alternatives": [_scored(score) for score in intent.alternatives],
-            "also": [_scored(score) for score in intent.also],
-        },
-        "entities": [asdict(entity) for entity in understanding.entities],
-        "emotion": {
-            "voice": _estimate(understanding.voice),
-            "words": _estimate(understanding.words),
-            "fused": _estimate(understanding.fused),
-        },
-        "conflict": None
-        if conflict is None
-        else {
-            "kind": conflict.kind.value,
-            "voice": conflict.voice.value,
-            "words": conflict.words.value,
-        },
-        "signals": sorted(understanding.signals),
+        **understanding_json(understanding),
         "recognition": {
             "engine": transcript.engine,
-            "confidence": round(transcript.confidence, 4),
-            "words": [asdict(word) for word in transcript.words],
+            "confidence": plain_json(transcript.confidence),
+            "words": plain_json(transcript.words),
         },
-    }
-
-
-def _scored(score: Any) -> dict[str, Any]:
-    return {"name": score.name, "score": round(score.score, 4)}
-
-
-def _estimate(estimate: EmotionEstimate) -> dict[str, Any]:
-    return {
-        "probabilities": {
-            emotion.value: round(chance, 4) for emotion, chance in estimate.probabilities.items()
-        },
-        "top": None if estimate.abstained else estimate.top.value,
-        "valence": round(estimate.valence, 4),
-        "arousal": round(estimate.arousal, 4),
-        "intensity": estimate.intensity.value,
-        "confidence": round(estimate.confidence, 4),
-        "source": estimate.source.value,
-        "abstained": estimate.abstained,
     }
 
 
 def _file(mind: _Mind, path: Path, *, as_json: bool) -> int:
     """Understand every line, in order; the number of lines that failed."""
-    failed = lines = 0
-    for number, line in _lines(path):
+    failed = 0
+    for number, line in filled_lines(path):
         where = f"{path.name} line {number}"
-        lines += 1
         try:
             result = mind.result(*_fields(line, where, path))
         except AttuneError as error:
@@ -197,40 +157,12 @@ def _file(mind: _Mind, path: Path, *, as_json: bool) -> int:
             print(f"attune: {message}", file=sys.stderr)  # noqa: T201
             result = {"line": number, "error": message}
         _print(result, as_json=as_json)
-    if lines == 0:
-        raise AttuneError(f"{path}: holds no line; write one JSON object a line.")
     return failed
-
-
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    if str(path) == "-":
-        yield from _filled(sys.stdin)
-        return
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            yield from _filled(file)
-    except OSError as error:
-        raise AttuneError(f"{path}: cannot be read ({error.strerror}); name a file.") from None
-
-
-def _filled(lines: Any) -> Iterator[tuple[int, str]]:
-    for number, line in enumerate(lines, 1):
-        text = line.strip().lstrip("\ufeff")
-        if text:
-            yield number, text
 
 
 def _fields(line: str, where: str, path: Path) -> tuple[str | None, Path | None]:
     """Text and audio of a line; a relative recording is looked for beside the file too."""
-    if len(line) > _LONGEST_LINE:
-        raise AttuneError(f"{where}: is longer than {_LONGEST_LINE} characters; shorten it.")
-    try:
-        value = json.loads(line)
-    except (json.JSONDecodeError, RecursionError) as error:
-        reason = getattr(error, "msg", "too deeply nested")
-        raise AttuneError(f"{where}: is not JSON ({reason}); write one object a line.") from None
-    if not isinstance(value, dict):
-        raise AttuneError(f"{where}: is no JSON object; write {{...}}.")
+    value = json_object(line, where)
     for name in _FIELDS:
         if value.get(name) is not None and not isinstance(value[name], str):
             raise AttuneError(f"{where}: field '{name}' is no text; write a string.")
