@@ -9,15 +9,18 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 
+import numpy as np
+
 from dialogue.types import HandoffBrief
 from voice.channels.live import Arrivals, Clock, LineLimits, PacedSpeech, Playout
 from voice.channels.pace import MessagePace
-from voice.channels.wire import WireError
+from voice.channels.wire import TransferError, WireError
 from voice.types import AudioFrame, Pcm
 
 LINGER_S = 0.2
 """Between the last frame sent and the hang-up: what is on its way is still heard."""
 BRIEF_TIMEOUT_S = 2.0
+SORRY_TIMEOUT_S = 15.0
 
 BriefTaker = Callable[[HandoffBrief], Awaitable[None]]
 
@@ -43,6 +46,9 @@ class LiveLine(ABC):
         self.brief_taker: BriefTaker | None = None
         self.ended_by: str | None = None
         """What the far end did wrong, where that ended the line."""
+        self.sorry_sound: Pcm = np.zeros(0, dtype=np.int16)
+        """What a caller hears who cannot be put through."""
+        self.transfer_failed = False
 
     @abstractmethod
     async def _send(self, samples: Pcm) -> None:
@@ -54,7 +60,7 @@ class LiveLine(ABC):
 
     @abstractmethod
     async def _put_through(self, brief: HandoffBrief) -> None:
-        """Connect the caller to a person."""
+        """Connect the caller to a person. Raises `TransferError`."""
 
     @abstractmethod
     async def _hang_up(self) -> None:
@@ -107,7 +113,21 @@ class LiveLine(ABC):
                     await self.brief_taker(brief)
             except Exception:
                 log.exception("the brief could not be handed over")
-        await self._put_through(brief)
+        try:
+            await self._put_through(brief)
+        except TransferError as error:
+            self.transfer_failed = True
+            log.error("%s: the caller could not be put through: %s", self.name, error)
+            await self._say_sorry()
+            await self.close()
+
+    async def _say_sorry(self) -> None:
+        """The last words to a caller who could not be put through."""
+        await self.play(self.sorry_sound)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SORRY_TIMEOUT_S):
+                while self._speech.waiting_ms > 0:
+                    await asyncio.sleep(0.1)
 
     async def close(self) -> None:
         """Hang up, once what was sent has been played."""

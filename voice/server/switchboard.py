@@ -18,9 +18,11 @@ from voice.channels.live import LineLimits
 from voice.engines import CallerIdentity, Engines, open_loop
 from voice.server.admission import Admission
 from voice.server.metrics import Metrics
+from voice.server.turn_file import TurnFile
 from voice.types import CallEvent, Pcm
 
 BUSY = "I'm sorry, all our lines are busy. Please call again in a few minutes."
+SORRY = "I'm sorry, I can't put you through right now. Please call again in a few minutes."
 WARM_DECODERS = 4
 """Loading one takes a good part of a second, which a caller should not wait for."""
 
@@ -53,10 +55,12 @@ class Switchboard:
         self.watchers: list[Watcher] = []
         self.brief_takers: list[BriefTaker] = []
         self.busy_sound: Pcm = np.zeros(0, dtype=np.int16)
+        self.sorry_sound: Pcm = np.zeros(0, dtype=np.int16)
         self.ready = False
         self._decoders = min(settings.most_calls, WARM_DECODERS)
         self._threads = CallThreads(settings.most_calls + 4, thread_name_prefix="attune-call")
         self._running: set[asyncio.Task[str]] = set()
+        self._closing = False
         self._idle = asyncio.Event()
         self._idle.set()
         self.metrics.watch_pool("call threads", lambda: self._threads.waiting)
@@ -70,8 +74,12 @@ class Switchboard:
         streams = [self.engines.recognizer.stream() for _ in range(self._decoders)]
         for stream in streams:
             stream.close()
-        chunks = self.engines.synthesizer.speak(BUSY, Delivery())
-        self.busy_sound = np.concatenate([chunk.samples for chunk in chunks])
+        self.busy_sound = self._spoken(BUSY)
+        self.sorry_sound = self._spoken(SORRY)
+
+    def _spoken(self, text: str) -> Pcm:
+        chunks = self.engines.synthesizer.speak(text, Delivery())
+        return np.concatenate([chunk.samples for chunk in chunks])
 
     async def hold(
         self, channel: LiveLine, identity: CallerIdentity, call: str | None = None
@@ -86,6 +94,10 @@ class Switchboard:
         self._idle.clear()
         try:
             return await task
+        except asyncio.CancelledError:
+            if not self._closing:
+                raise
+            return "error"
         finally:
             self._running.discard(task)
             if not self._running:
@@ -113,9 +125,13 @@ class Switchboard:
 
     async def _run(self, channel: LiveLine, identity: CallerIdentity, call: str) -> str:
         channel.brief_taker = partial(self._hand_over, call)
+        channel.sorry_sound = self.sorry_sound
+        turn_file = TurnFile.of(self.engines.settings.turns_dir, call)
 
         def observe(event: CallEvent) -> None:
             self.metrics(event)
+            if turn_file is not None and "store_text" in conversation.grants:
+                turn_file(event)
             for watcher in self.watchers:
                 watcher(call, event)
 
@@ -129,7 +145,11 @@ class Switchboard:
             executor=self._threads,
         )
         try:
-            return await loop.run()
+            reason = await loop.run()
+            if reason == "handoff":
+                result = "failed" if channel.transfer_failed else "done"
+                self.metrics.handoffs.labels(result).inc()
+            return reason
         finally:
             await asyncio.to_thread(conversation.close)
 
@@ -150,6 +170,7 @@ class Switchboard:
 
     async def close(self) -> None:
         """End what is still running."""
+        self._closing = True
         running = list(self._running)
         for task in running:
             task.cancel()

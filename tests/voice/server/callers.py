@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import time
 import uuid
+import xml.etree.ElementTree as ET
 from abc import ABC, abstractmethod
 from collections import deque
 from contextlib import suppress
@@ -12,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import httpx
 import numpy as np
+import websockets
 import yaml
 
 from voice.audio import read_audio, to_pcm
@@ -24,6 +29,8 @@ from voice.channels.audiosocket_wire import (
     Sound,
     encode,
 )
+from voice.channels.twilio_signature import signature
+from voice.g711 import decode_mulaw, encode_mulaw
 from voice.types import Pcm
 
 FRAME = 160
@@ -81,7 +88,7 @@ class Caller(ABC):
 
     async def __aenter__(self) -> Self:
         await self.connect()
-        self._tasks = [
+        self._tasks += [
             asyncio.create_task(self._speak()),
             asyncio.create_task(self._listen()),
         ]
@@ -199,3 +206,146 @@ class AudioSocketCaller(Caller):
         self._writer.write(encode(HangUp()))
         await self._writer.drain()
         self._writer.close()
+
+
+def form(token: str, url: str, fields: dict[str, str]) -> dict[str, Any]:
+    """A form as Twilio posts it: the fields, and their signature."""
+    signed = signature(token, url, fields.items())
+    return {"data": fields, "headers": {"X-Twilio-Signature": signed}}
+
+
+class TwilioCaller(Caller):
+    """A call as Twilio carries it: asks for TwiML, opens the stream, plays in its own time, sends
+    marks back. With `messy` pieces come twice, out of order, or not at all."""
+
+    def __init__(self, port: int, token: str, *, phone: str = "", messy: bool = False) -> None:
+        super().__init__()
+        self._base = f"127.0.0.1:{port}"
+        self._token = token
+        self._messy = messy
+        self._phone = phone
+        self._chunk = 0
+        self._late: str | None = None
+        self._line: deque[Pcm | str] = deque()
+        self._socket: Any = None
+        self.call = "CA" + uuid.uuid4().hex
+        self.stream = "MZ" + uuid.uuid4().hex
+        self.cleared = 0
+        self.played_ms = 0
+        self.twiml = ""
+
+    async def connect(self) -> None:
+        url = f"http://{self._base}/twilio/voice"
+        fields = {"CallSid": self.call, "From": self._phone, "To": "+15550100"}
+        async with httpx.AsyncClient(timeout=30) as client:
+            answer = await client.post(url, **form(self._token, url, fields))
+        self.twiml = answer.text
+        stream = ET.fromstring(answer.text).find("Connect/Stream")
+        if stream is None:
+            return
+        address = stream.attrib["url"]
+        parameters = {p.attrib["name"]: p.attrib["value"] for p in stream}
+        self._socket = await websockets.connect(
+            address,
+            additional_headers={"X-Twilio-Signature": signature(self._token, address)},
+            proxy=None,
+        )
+        await self._say({"event": "connected", "protocol": "Call", "version": "1.0.0"})
+        await self._say(
+            {
+                "event": "start",
+                "sequenceNumber": "1",
+                "streamSid": self.stream,
+                "start": {
+                    "accountSid": "AC0",
+                    "streamSid": self.stream,
+                    "callSid": self.call,
+                    "tracks": ["inbound"],
+                    "mediaFormat": {
+                        "encoding": "audio/x-mulaw",
+                        "sampleRate": 8000,
+                        "channels": 1,
+                    },
+                    "customParameters": parameters,
+                },
+            }
+        )
+        self._tasks.append(asyncio.create_task(self._play()))
+
+    async def _say(self, message: dict[str, Any]) -> None:
+        try:
+            await self._socket.send(json.dumps(message))
+        except websockets.ConnectionClosed as closed:
+            raise ConnectionError from closed
+
+    async def send(self, samples: Pcm) -> None:
+        self._chunk += 1
+        payload = base64.b64encode(encode_mulaw(samples)).decode()
+        media = {
+            "track": "inbound",
+            "chunk": str(self._chunk),
+            "timestamp": str(self._chunk * 20),
+            "payload": payload,
+        }
+        message = {"event": "media", "streamSid": self.stream, "media": media}
+        if self._messy and self._chunk % 10 == 3:
+            self._late = json.dumps(message)
+            return
+        if self._messy and self._chunk % 50 == 27:
+            return
+        await self._say(message)
+        if self._messy and self._chunk % 7 == 0:
+            await self._say(message)
+        if self._late is not None:
+            late, self._late = self._late, None
+            await self._say(json.loads(late))
+
+    async def press(self, keys: str) -> None:
+        for key in keys:
+            await self._say({"event": "dtmf", "streamSid": self.stream, "dtmf": {"digit": key}})
+
+    async def listen(self) -> None:
+        if self._socket is None:
+            return
+        try:
+            async for text in self._socket:
+                await self._take(json.loads(text))
+        except websockets.ConnectionClosed:
+            return
+
+    async def _take(self, message: dict[str, Any]) -> None:
+        assert message["streamSid"] == self.stream
+        match message["event"]:
+            case "media":
+                sound = decode_mulaw(base64.b64decode(message["media"]["payload"]))
+                self._line.extend(sound[i : i + FRAME] for i in range(0, len(sound), FRAME))
+            case "mark":
+                self._line.append(message["mark"]["name"])
+            case "clear":
+                self.cleared += 1
+                held = [item for item in self._line if isinstance(item, str)]
+                self._line.clear()
+                for name in held:
+                    await self._mark(name)
+
+    async def _mark(self, name: str) -> None:
+        await self._say({"event": "mark", "streamSid": self.stream, "mark": {"name": name}})
+
+    async def _play(self) -> None:
+        next_s = time.monotonic()
+        with suppress(OSError):
+            while True:
+                while self._line and isinstance(self._line[0], str):
+                    await self._mark(str(self._line.popleft()))
+                if self._line:
+                    item = self._line.popleft()
+                    assert not isinstance(item, str)
+                    self.hear(item)
+                    self.played_ms += 20
+                next_s = max(next_s, time.monotonic() - 0.1) + FRAME_S
+                await asyncio.sleep(max(0.0, next_s - time.monotonic()))
+
+    async def hang_up(self) -> None:
+        if self._socket is not None:
+            await self._say({"event": "stop", "streamSid": self.stream, "stop": {}})
+            await self._socket.close()

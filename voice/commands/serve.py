@@ -1,0 +1,52 @@
+"""`attune serve`: telephone calls over the network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Web and Twilio.")] = 8_080,
+    audiosocket_port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Asterisk's AudioSocket.")
+    ] = 9_092,
+    pack: Annotated[str | None, typer.Option(help="Pack name or folder.")] = None,
+    certificate: Annotated[
+        Path | None, typer.Option(help="TLS certificate (PEM), with --key.")
+    ] = None,
+    key: Annotated[Path | None, typer.Option(help="The certificate's key (PEM).")] = None,
+) -> None:
+    """Take calls from Twilio and Asterisk until stopped.
+
+    The first SIGTERM or Ctrl-C lets calls under way end and refuses new ones; the second ends all.
+    """
+    import asyncio
+
+    from nlu.errors import AttuneError
+    from voice.engines import Engines
+    from voice.server.logs import log_as_json
+    from voice.server.serving import Listening, Serving
+    from voice.server.switchboard import Switchboard
+    from voice.settings import load
+
+    if (certificate is None) != (key is None):
+        raise AttuneError("--certificate and --key belong together; give both.")
+    settings = load()
+    log_as_json(settings.log_level if "log_level" in settings.model_fields_set else "INFO")
+    listening = Listening(host, port, audiosocket_port, certificate, key)
+
+    async def run() -> None:
+        engines = await asyncio.to_thread(Engines.open, settings, pack=pack)
+        try:
+            await Serving(Switchboard(engines), listening).run()
+        finally:
+            await asyncio.to_thread(engines.close)
+
+    asyncio.run(run())
