@@ -18,6 +18,9 @@ Matrix = npt.NDArray[np.float64]
 
 _RIDGE = 0.7
 _NEAREST = 3
+# A phrase said almost as it stands in the bank is its author's word against the network's.
+_CLOSE = 0.75
+_CLOSE_WEIGHT = 12.0
 EMOTIONS: tuple[Emotion, ...] = tuple(Emotion)
 
 
@@ -28,6 +31,11 @@ def default_phrases() -> dict[Emotion, tuple[str, ...]]:
     return {
         Emotion(name): tuple(said) for name, said in yaml.safe_load(path.read_text("utf-8")).items()
     }
+
+
+def closeness(nearest: Matrix) -> Matrix:
+    """What phrases said almost as they stand add to logits, from their cosines [..., 7]."""
+    return np.asarray(_CLOSE_WEIGHT * np.maximum(0.0, nearest - _CLOSE))
 
 
 class PhraseBank:
@@ -48,23 +56,26 @@ class PhraseBank:
         self.phrases = tuple(labelled)
         self.labels = np.asarray([EMOTIONS.index(emotion) for emotion in labelled.values()])
         self._vectors = encoder.encode(self.phrases)
-        self._likeness = (self._vectors @ self._vectors.T).astype(float)
-        self._inverse = np.linalg.inv(self._likeness + _RIDGE * np.eye(len(self.phrases)))
+        # Solved in the space of the vectors, which does not grow with the bank.
+        inner = self._vectors.T.astype(float) @ self._vectors + _RIDGE * np.eye(encoder.dimensions)
+        self._solved = np.linalg.solve(inner, self._vectors.T.astype(float))
         targets = (self.labels[:, None] == np.arange(len(EMOTIONS))).astype(float)
-        self._ridge = self._inverse @ (targets - 1 / len(EMOTIONS))
+        self._ridge = self._solved @ (targets - 1 / len(EMOTIONS))
 
     def score(self, vector: npt.NDArray[np.float32]) -> tuple[Matrix, Matrix]:
         """A score for each emotion, and the cosine of its nearest phrase: [7], [7]."""
         likeness = (self._vectors @ vector).astype(float)
         nearest = np.full(len(EMOTIONS), -1.0)
         np.maximum.at(nearest, self.labels, likeness)
-        return self._from(likeness, likeness @ self._ridge), nearest
+        return self._from(likeness, vector.astype(float) @ self._ridge), nearest
 
     def left_out(self) -> Matrix:
         """The scores of each phrase as if it were not in the bank: [phrases, 7]."""
-        targets = (self.labels[:, None] == np.arange(len(EMOTIONS))).astype(float)
-        ridge = targets - 1 / len(EMOTIONS) - self._ridge / np.diag(self._inverse)[:, None]
-        likeness = self._likeness.copy()
+        targets = (self.labels[:, None] == np.arange(len(EMOTIONS))) - 1 / len(EMOTIONS)
+        vectors = self._vectors.astype(float)
+        own = np.einsum("ij,ji->i", vectors, self._solved)[:, None]
+        ridge = targets - (targets - vectors @ self._ridge) / (1 - own)
+        likeness = vectors @ vectors.T
         np.fill_diagonal(likeness, -1.0)
         scores = [self._from(row, made) for row, made in zip(likeness, ridge, strict=True)]
         return np.stack(scores)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nlu.emotion.intensity import intensity_of
-from nlu.emotion.phrase_bank import EMOTIONS, PhraseBank
+from nlu.emotion.phrase_bank import EMOTIONS, PhraseBank, closeness
 from nlu.emotion.words_model import WordsModel
 from nlu.encoder import SentenceEncoder
 from nlu.types import Emotion, EmotionEstimate, Grant, Intensity, Source
@@ -22,9 +22,6 @@ _MOST_CHARACTERS = 3_000
 _UNSURE_RECOGNITION = 0.25
 _KNOWN_AT_LEAST = 0.4
 _COMMON = 5_000
-# A phrase said almost as it stands in the bank is the pack author's word against the network's.
-_CLOSE = 0.75
-_CLOSE_WEIGHT = 12.0
 _WORD = re.compile(r"[^\W\d_]+")
 AFFECT: Mapping[Emotion, tuple[float, float]] = MappingProxyType(
     {
@@ -88,7 +85,7 @@ class TextModel:
         desk = self._model(text).desk.astype(float)
         scores, nearest = self._bank.score(self._encoder.encode([text])[0])
         logits = self._of_model * desk + self._of_bank * scores + self._bias
-        logits = logits + _CLOSE_WEIGHT * np.maximum(0.0, nearest - _CLOSE)
+        logits = logits + closeness(nearest)
         logits = logits * (0.5 + 0.5 * min(1.0, asr_confidence))
         raised = np.exp(logits - logits.max())
         return np.asarray(raised / raised.sum())

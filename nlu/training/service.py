@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,8 @@ from nlu.types import Emotion
 Rows = list[tuple[str, int]]
 
 _HELD_OUT_EVERY = 7
+_CHOICE = re.compile(r"\[([^\[\]]*)\]")
+_SLOT = re.compile(r"\{(\w+)\}")
 _NOT_PLAIN = frozenset(
     {
         "thank_you", "report_fraud", "report_lost_card", "lost_luggage", "tell_joke", "fun_fact",
@@ -45,9 +48,7 @@ def sentences(seed: int, *, held_out: bool, each: int) -> Rows:
 
     Every seventh part is kept for `held_out` sentences alone.
     """
-    parts: dict[str, Any] = yaml.safe_load(
-        (Path(__file__).parent / "service_texts.yaml").read_text("utf-8")
-    )
+    parts = _parts()
     chance = random.Random(seed + held_out)
     situations = _half(parts["situations"], held_out)
     openers = parts["politeness"]
@@ -67,6 +68,32 @@ def sentences(seed: int, *, held_out: bool, each: int) -> Rows:
             text = f"{text} and {chance.choice(situations)}"
         rows.append((_dressed(text, chance), 0))
     return rows
+
+
+def filled(seed: int, each: int) -> Rows:
+    """Up to `each` different sentences an emotion from the templates, their choices drawn."""
+    parts = _parts()
+    slots: dict[str, list[str]] = parts["slots"]
+    chance = random.Random(seed)
+    rows: Rows = []
+    for emotion, templates in parts["templates"].items():
+        made = {
+            fill(template, slots, chance)
+            for at in range(2 * each)
+            for template in [templates[at % len(templates)]]
+        }
+        kept = sorted(made)
+        chance.shuffle(kept)
+        number = EMOTIONS.index(Emotion(emotion))
+        rows += [(_dressed(text, chance), number) for text in kept[:each]]
+    return rows
+
+
+def fill(template: str, slots: Mapping[str, Sequence[str]], chance: random.Random) -> str:
+    """`template` with each `[a|b]` and each `{slot}` replaced by one of its words."""
+    chosen = _CHOICE.sub(lambda found: chance.choice(found[1].split("|")), template)
+    said = _SLOT.sub(lambda found: chance.choice(slots[found[1]]), chosen)
+    return " ".join(said.split())
 
 
 def development() -> Rows:
@@ -91,6 +118,12 @@ def plain_requests(data: Path, split: str, seed: int, most: int) -> Rows:
     found = [(text, 0) for text, intent in pairs if intent not in _NOT_PLAIN]
     random.Random(seed).shuffle(found)
     return found[:most]
+
+
+def _parts() -> dict[str, Any]:
+    text = (Path(__file__).parent / "service_texts.yaml").read_text("utf-8")
+    parts: dict[str, Any] = yaml.safe_load(text)
+    return parts
 
 
 def _half(parts: Sequence[str], held_out: bool) -> list[str]:

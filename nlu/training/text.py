@@ -46,6 +46,8 @@ class TextSettings:
     members: int = 2
     most_pieces: int = 11_000
     service_each: int = 800
+    phrase_copies: int = 5
+    filled_each: int = 600
     plain_requests: int = 3_000
     word_errors: float = 0.15
 
@@ -76,16 +78,14 @@ class Prepared:
 def prepare(data: Path, seed: int, settings: TextSettings) -> Prepared:
     """Read the corpora, choose the pieces, make the noisy versions."""
     rows = corpora.goemotions(data, "train")
-    desk = service.sentences(seed, held_out=False, each=settings.service_each)
-    desk += 8 * service.phrases()
-    desk += service.plain_requests(data, "train", seed, settings.plain_requests)
+    desk = desk_rows(data, seed, settings)
     written = [row.text for row in rows] + [text for text, _ in desk]
     base = Teacher()
     pieces = _pieces(base.vocabulary, written, settings.most_pieces)
     words = WordPiece(pieces)
     targets = label_targets(rows)
     examples = Examples(
-        _versions(words, written, seed, settings),
+        versions(words, written, seed, settings, len(CHANCES)),
         np.vstack((targets, np.full((len(desk), len(HEADS)), np.nan, np.float32))),
         np.asarray([*single_emotion(rows), *(number for _, number in desk)], np.int64),
         np.asarray([0.3] * len(rows) + [1.0] * len(desk), np.float32),
@@ -94,6 +94,14 @@ def prepare(data: Path, seed: int, settings: TextSettings) -> Prepared:
     prior = np.concatenate((np.log(rate / (1 - rate)), np.zeros(7))).astype(np.float32)
     start = _start_vectors(base, pieces, settings.student.dimensions)
     return Prepared(pieces, start, prior, examples)
+
+
+def desk_rows(data: Path, seed: int, settings: TextSettings) -> service.Rows:
+    """Sentences of a service desk with the number of their emotion, and plain requests."""
+    desk = service.sentences(seed, held_out=False, each=settings.service_each)
+    desk += settings.phrase_copies * service.phrases()
+    desk += service.filled(seed, settings.filled_each)
+    return desk + service.plain_requests(data, "train", seed, settings.plain_requests)
 
 
 def train_member(
@@ -106,7 +114,7 @@ def train_member(
     torch.manual_seed(seed)
     student = Student(prepared.start, len(prepared.prior), prepared.prior, settings.student)
     fit(student, prepared.examples, CHANCES, seed)
-    return _weights(student)
+    return shipped(student)
 
 
 def write(
@@ -174,20 +182,21 @@ def _pieces(vocabulary: Sequence[str], written: Sequence[str], most: int) -> lis
     return list(kept)[:most]
 
 
-def _versions(
-    words: WordPiece, written: Sequence[str], seed: int, settings: TextSettings
+def versions(
+    words: WordPiece, written: Sequence[str], seed: int, settings: TextSettings, count: int
 ) -> list[list[list[int]]]:
+    """Each text as pieces in `count` versions: as written, speech-like, then with errors."""
     longest = settings.student.longest
     errors = corpora.WordErrors(written, seed)
-    versions = [
+    made = [
         [words(text, longest) for text in written],
         [words(corpora.speech_like(text), longest) for text in written],
     ]
-    versions += [
+    made += [
         [words(errors(text, settings.word_errors), longest) for text in written]
-        for _ in range(len(CHANCES) - 2)
+        for _ in range(count - 2)
     ]
-    return versions
+    return made
 
 
 def _start_vectors(base: Teacher, pieces: Sequence[str], dimensions: int) -> Matrix:
@@ -200,7 +209,8 @@ def _start_vectors(base: Teacher, pieces: Sequence[str], dimensions: int) -> Mat
     return np.asarray(reduced / reduced.std() * 0.5, np.float32)
 
 
-def _weights(student: Student) -> dict[str, npt.NDArray[np.generic]]:
+def shipped(student: Student) -> dict[str, npt.NDArray[np.generic]]:
+    """The weights as they ship: whole numbers of 8 bits, each row or column with its scale."""
     vectors = student.vectors.weight.detach().numpy()[:-1]
     scales = (np.abs(vectors).max(1) / 127.0 + 1e-7).astype(np.float16)
     rounded = np.round(vectors / scales[:, None].astype(np.float32)).clip(-127, 127)

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nlu.emotion.labels import EKMAN, GOEMOTIONS, SENTIMENT, heads
-from nlu.emotion.phrase_bank import EMOTIONS, PhraseBank
+from nlu.emotion.phrase_bank import EMOTIONS, PhraseBank, closeness
 from nlu.emotion.words_model import WordsModel
 from nlu.encoder import Encoder
 from nlu.training import service
@@ -138,19 +138,20 @@ def measure(model: WordsModel, encoder: Encoder, data: Path, seed: int) -> dict[
 
 def evidence(
     model: WordsModel, bank: PhraseBank, encoder: Encoder, texts: Sequence[str]
-) -> tuple[Matrix, Matrix]:
-    """Desk logits and phrase bank scores: both [texts, 7]."""
+) -> tuple[Matrix, Matrix, Matrix]:
+    """Desk logits, phrase bank scores, and what almost literal phrases add: all [texts, 7]."""
     desk = np.stack([model(text).desk.astype(float) for text in texts])
-    scores = np.stack([bank.score(vector)[0] for vector in encoder.encode(texts)])
-    return desk, scores
+    scored = [bank.score(vector) for vector in encoder.encode(texts)]
+    close = closeness(np.stack([nearest for _, nearest in scored]))
+    return desk, np.stack([scores for scores, _ in scored]), close
 
 
 def blended(
     model: WordsModel, bank: PhraseBank, encoder: Encoder, texts: Sequence[str], blend: Matrix
 ) -> Matrix:
     """Chances of the seven emotions: [texts, 7]."""
-    desk, scores = evidence(model, bank, encoder, texts)
-    return _softmax(blend[0] * desk + blend[1] * scores + blend[2:])
+    desk, scores, close = evidence(model, bank, encoder, texts)
+    return _softmax(blend[0] * desk + blend[1] * scores + blend[2:] + close)
 
 
 def _fit_blend(model: WordsModel, encoder: Encoder, data: Path, dev: Split, seed: int) -> Matrix:
@@ -167,22 +168,24 @@ def _fit_blend(model: WordsModel, encoder: Encoder, data: Path, dev: Split, seed
     parts = (rows, written, reddit)
     texts = [text for part in parts for text, _ in part]
     goal = np.asarray([number for part in parts for _, number in part])
-    shares = (0.27, 0.27, 0.46)
+    shares = (0.15, 0.45, 0.4)
     weight = np.concatenate(
         [np.full(len(part), share / len(part)) for part, share in zip(parts, shares, strict=True)]
     )
-    desk, scores = evidence(model, PhraseBank({}, encoder), encoder, texts)
-    return fit_weights(desk, scores, goal, weight)
+    desk, scores, close = evidence(model, PhraseBank({}, encoder), encoder, texts)
+    return fit_weights(desk, scores, close, goal, weight)
 
 
-def fit_weights(desk: Matrix, scores: Matrix, goal: npt.NDArray[np.intp], weight: Matrix) -> Matrix:
+def fit_weights(
+    desk: Matrix, scores: Matrix, close: Matrix, goal: npt.NDArray[np.intp], weight: Matrix
+) -> Matrix:
     """Weights that make the blend's chances most likely: [network, bank, 7 biases]."""
     from scipy.optimize import minimize
 
     hit = np.arange(len(goal)), goal
 
     def loss(found: Matrix) -> tuple[float, Matrix]:
-        chances = _softmax(found[0] * desk + found[1] * scores + found[2:])
+        chances = _softmax(found[0] * desk + found[1] * scores + found[2:] + close)
         value = -(weight * np.log(chances[hit] + 1e-12)).sum() + 1e-3 * (found[2:] ** 2).sum()
         chances[hit] -= 1
         slope = weight[:, None] * chances
