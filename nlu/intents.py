@@ -34,6 +34,7 @@ _THRESHOLDS = (0.4, 0.75)
 _STRANGERS = 0.2
 _MOST_ALTERNATIVES = 4
 _MOST_CLAUSES = 12
+_MOST_LIKELY_LEFT = 0.6
 _SURE = 0.7
 # Under this chance of its likeliest intent a whole utterance wanders: its surest clause decides.
 _WANDERING = 0.4
@@ -115,6 +116,21 @@ class IntentClassifier:
         """The chance of each intent; what is missing to 1 is the chance of something else."""
         scores = self._scores.of(text, vector)
         return _softmax(scores * self._calibration.sharpness) * self._calibration.known(scores)
+
+
+def without(intent: Intent, name: str) -> Intent:
+    """`intent` as if nothing were called `name`: the next that is likely, or something else."""
+    alternatives = tuple(one for one in intent.alternatives if one.name != name)
+    also = tuple(one for one in intent.also if one.name != name)
+    if intent.name != name:
+        return Intent(intent.name, intent.score, alternatives, also)
+    if also:
+        return Intent(also[0].name, also[0].score, alternatives, also[1:])
+    left = 1.0 - intent.score
+    if alternatives and alternatives[0].score >= _MOST_LIKELY_LEFT * left:
+        first = alternatives[0]
+        return Intent(first.name, round(first.score / left, 4), alternatives[1:], also)
+    return Intent(OTHER_INTENT, round(left, 4), alternatives, also)
 
 
 def split_clauses(text: str) -> list[str]:

@@ -244,9 +244,17 @@ def _kind(tokens: list[Token], code: Code, locale: str) -> str | None:
     plus = word_at(tokens, code.first - 1) in ("plus", "+")
     if code.letters == 0 and as_phone(("+" if plus else "") + value, locale, strict=not plus):
         return "phone"
-    if digits in (15, 16):
+    if 14 <= digits <= 18 and code.letters == 0:
         return "card"
+    if 9 <= digits <= 12 and code.letters == 0 and _is_my_number(tokens, code.first):
+        return "phone"
     return "number" if digits >= 7 else None
+
+
+def _is_my_number(tokens: list[Token], first: int) -> bool:
+    """ "my number is", with nothing more said about it."""
+    words = [token.word for token in tokens[max(0, first - 4) : first]]
+    return "my" in words and "number" in words
 
 
 def _kind_by_cue(cue: str, digits: int, length: int) -> str | None:

@@ -2,7 +2,8 @@
 
 The patterns are data (`signals.yaml`). Before they are tried, words that a recogniser or a typist
 has bent ("representive", "operater") are put right, and phrases that only look alike ("I spoke to
-someone yesterday") are struck out.
+someone yesterday") are struck out. Where no pattern fits, likeness to examples
+(`signal_examples.yaml`) decides, with a lower bar where a telling word stands in the text.
 """
 
 from __future__ import annotations
@@ -14,13 +15,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 
+from nlu.encoder import Encoder
+from nlu.prototypes import Prototypes
+
 _FILE = Path(__file__).with_name("signals.yaml")
+_EXAMPLES = Path(__file__).with_name("signal_examples.yaml")
+# How much likeness is enough, and where a telling word stands in the text. A wish for a human that
+# is missed costs more than one that is imagined.
+_LIKE = {"asks_human": 0.4}
+_LIKE_WITH_CUE = {"asks_human": 0.1}
+_LIKE_ELSE = 0.6
+_LIKE_ELSE_WITH_CUE = 0.3
+_MOST_CLAUSES = 6
+_MOST_LIKENED = 600
 _STRUCK = " ▪ "
 _NOT_WORDS = re.compile(r"[^\w'\s.!?;]+")
 _SENTENCE_END = re.compile(r"[.!?;]+(?=\s|$)")
 _OTHER_MARKS = re.compile(r"[.!?;]+")
+_CLAUSE = re.compile(r" (?:and|but|so|because|or|then|if) ")
 _REPAIRED = (
     "representative",
     "supervisor",
@@ -45,15 +60,38 @@ _NOT_REPAIRED = frozenset(
     "analysis analysed analyses".split()
 )
 _JOINED = (
-    (re.compile(r"\bsome (?=(?:one|body)\b)"), "some"),
-    (re.compile(r"\bany (?=(?:one|body)\b)(?!one of)"), "any"),
-    (re.compile(r"\brep+resent ?[ai]?tives?\b"), "representative"),
-    (re.compile(r"\b(?:hue man|hu man|you man|u man|uman|yuman)\b"), "human"),
-    (re.compile(r"\b(?:a gent|a jent|ay gent)\b"), "agent"),
-    (re.compile(r"\b(?:per son|purse on|pers in)\b"), "person"),
-    (re.compile(r"\b(?:super visor|super vizor)\b"), "supervisor"),
-    (re.compile(r"\b(?:opera tor|operate her|operator's)\b"), "operator"),
-    (re.compile(r"\b(?:reel|riel) (?=(?:person|human|people))"), "real "),
+    (re.compile(r"\b(?:some|sum|summ) (?=(?:one|body|buddy)\b)"), "some"),
+    (re.compile(r"\bany (?=(?:one|body|buddy)\b)(?!one of)"), "any"),
+    (re.compile(r"\b(some|any) ?buddy\b"), r"\1body"),
+    (re.compile(r"\bspeak to (?:summon|summer|some on)\b"), "speak to someone"),
+    (
+        re.compile(
+            r"\brep+resent ?[ai]?tives?\b|"
+            r"\brep+resent(?:ing)? (?:a |an )?(?:tiffs?|tips?|it if|if|tive|active)\b"
+        ),
+        "representative",
+    ),
+    (
+        re.compile(
+            r"\b(?:hues? m[ae]n|hu man|you man|u man|uman|yuman|hugh m[aie]n|hew man|"
+            r"humane(?= being)|who man|human bean)\b"
+        ),
+        "human",
+    ),
+    (re.compile(r"\b(?:a gent|a jent|ay gent|hey gent|age int|a gem)\b(?!')"), "agent"),
+    (re.compile(r"\b(?:per son|purse on|pers in|purse in|purse and|pearson|par son)\b"), "person"),
+    (
+        re.compile(
+            r"\b(?:super|supper) (?:visors?|vizor|vise her|fisher|advisor|wiser|vice or|visa)\b"
+        ),
+        "supervisor",
+    ),
+    (
+        re.compile(r"\b(?:opera tor|operate (?:her|or)|operator's|opper rater|apparatus or)\b"),
+        "operator",
+    ),
+    (re.compile(r"\b(?:a )?man (?:a |age )(?:jerk|jar|her|char|jaw|ger)\b"), "manager"),
+    (re.compile(r"\b(?:reel|riel|really) (?=(?:person|human|people))"), "real "),
 )
 
 
@@ -65,28 +103,84 @@ class _Signal:
     mask: re.Pattern[str] | None
     anywhere: re.Pattern[str]
     alone: re.Pattern[str] | None
+    cue: re.Pattern[str] | None
+    unless: re.Pattern[str] | None
 
     def is_in(self, text: str, sentences: list[str]) -> bool:
         """Whether the signal is in `text`, whose `sentences` are given too."""
         if self.alone is not None and any(self.alone.fullmatch(part) for part in sentences):
             return True
-        if self.mask is not None:
-            text = self.mask.sub(_STRUCK, text)
+        text = self.masked(text)
+        if self.unless is not None and self.unless.search(text):
+            return False
         return self.anywhere.search(text) is not None
+
+    def masked(self, text: str) -> str:
+        """`text` without what only looks like the signal."""
+        return text if self.mask is None else self.mask.sub(_STRUCK, text)
+
+    def is_like(self, text: str, likeness: float) -> bool:
+        """Whether so much likeness to the examples is enough in `text`."""
+        with_cue = _LIKE_WITH_CUE.get(self.name, _LIKE_ELSE_WITH_CUE)
+        if likeness < with_cue:
+            return False
+        masked = self.masked(text)
+        if masked != text:
+            return False
+        told = self.cue is not None and self.cue.search(masked) is not None
+        return likeness >= (with_cue if told else _LIKE.get(self.name, _LIKE_ELSE))
 
 
 def find_signals(text: str) -> frozenset[str]:
     """The names of the signals in `text`.
 
     They are `asks_human`, `self_harm`, `threat`, `medical_danger`, `abuse` (at the assistant,
-    not at the situation), `withdraw_voice`, `forget_call`, `refuses_offer`, `thanks`, `goodbye`.
+    not at the situation), `withdraw_voice`, `forget_call`, `sarcasm` (praise for something bad),
+    `refuses_offer`, `thanks`, `goodbye`.
     A doubtful wish for a human counts as one: being asked twice is worse than a transfer.
     """
     plain = _plain(text)
     if not plain:
         return frozenset()
     sentences = [part.strip() for part in plain.split(" . ") if part.strip()]
-    return frozenset(signal.name for signal in _signals() if signal.is_in(plain, sentences))
+    found = {signal.name for signal in _signals() if signal.is_in(plain, sentences)}
+    return frozenset(found | _alike(sentences, found))
+
+
+def _alike(sentences: list[str], found: set[str]) -> set[str]:
+    """The signals that no pattern finds but that a clause resembles."""
+    clauses = [part for sentence in sentences[:_MOST_CLAUSES] for part in _clauses(sentence)]
+    clauses = [part[:_MOST_LIKENED] for part in clauses[:_MOST_CLAUSES]]
+    encoder, prototypes = _likeness()
+    scores = prototypes.score(encoder.encode(clauses))
+    named = {signal.name: signal for signal in _signals()}
+    return {
+        name
+        for name, column in zip(prototypes.names, np.asarray(scores).T, strict=True)
+        if name not in found
+        and any(
+            named[name].is_like(part, float(score))
+            for part, score in zip(clauses, column, strict=True)
+        )
+    }
+
+
+def _clauses(sentence: str) -> list[str]:
+    """The sentence, and its clauses where it is long enough to hide a wish."""
+    if len(sentence.split()) < 9:
+        return [sentence]
+    parts = [part for part in _CLAUSE.split(sentence) if len(part.split()) > 2]
+    return [sentence, *parts] if len(parts) > 1 else [sentence]
+
+
+@functools.cache
+def _likeness() -> tuple[Encoder, Prototypes]:
+    written: dict[str, Any] = yaml.safe_load(_EXAMPLES.read_text(encoding="utf-8"))
+    others: list[str] = written.pop("others")
+    encoder = Encoder.load()
+    examples = {name: lists["yes"] for name, lists in written.items()}
+    lookalikes = {name: lists["no"] for name, lists in written.items()}
+    return encoder, Prototypes(examples, lookalikes, others, encoder)
 
 
 def _plain(text: str) -> str:
@@ -139,6 +233,8 @@ def _signals() -> tuple[_Signal, ...]:
             _compiled(patterns.get("mask", ()), parts),
             _compiled(patterns["any"], parts) or re.compile("(?!)"),
             _compiled(patterns.get("alone", ()), parts),
+            _compiled(patterns.get("cue", ()), parts),
+            _compiled(patterns.get("unless", ()), parts),
         )
         for name, patterns in written.items()
     )

@@ -11,11 +11,12 @@ import numpy as np
 
 from nlu.emotion.acoustic import AcousticModel, AcousticStream
 from nlu.emotion.fusion import Reliability, fuse
+from nlu.emotion.sarcasm import unpraised
 from nlu.emotion.text import TextModel
 from nlu.emotion.trajectory import follow
 from nlu.encoder import Encoder, SentenceEncoder
 from nlu.entities import find_entities
-from nlu.intents import IntentClassifier
+from nlu.intents import IntentClassifier, without
 from nlu.signals import find_signals
 from nlu.types import (
     OTHER_INTENT,
@@ -34,6 +35,9 @@ from nlu.types import (
 
 VOICE = "emotion_voice"
 WORDS = "emotion_words"
+SARCASM = "sarcasm"
+THANKS = "thanks"
+"""The name of a signal, and of the intent that every pack gives the same meaning."""
 MAX_CHARACTERS = 20_000
 """What intents and feelings are read from; signals and entities have limits of their own."""
 
@@ -82,7 +86,12 @@ class Understander:
         if isinstance(voice, VoiceEvidence):
             features = features or voice.features
         heard, quality = self._hear(audio, voice, grants)
+        signals = find_signals(text)
         words = self._read(transcript, grants)
+        if SARCASM in signals:
+            # Praise for something bad is neither joy nor gratitude.
+            signals -= {THANKS}
+            words = unpraised(words)
         fused, conflict = fuse(heard, words, reliability or _reliability(transcript, quality))
         entities = find_entities(
             text,
@@ -91,9 +100,12 @@ class Understander:
             locale=self._language.locale,
             currency=so_far.currency,
         )
+        intent = self._intent(text, entities)
+        if SARCASM in signals:
+            intent = without(intent, THANKS)
         return Understanding(
             transcript=transcript,
-            intent=self._intent(text, entities),
+            intent=intent,
             entities=entities,
             voice=heard,
             words=words,
@@ -107,7 +119,7 @@ class Understander:
                 features=features if VOICE in grants else None,
                 baseline=so_far.baseline,
             ),
-            signals=find_signals(text),
+            signals=signals,
         )
 
     def listen(self, rate_hz: int, grants: Mapping[str, Grant]) -> AcousticStream | None:

@@ -25,17 +25,53 @@ _ZEROS = frozenset({"zero", "oh", "nought", "naught"})
 _HOMOPHONES = {
     "to": "two",
     "too": "two",
+    "tu": "two",
     "for": "four",
+    "fore": "four",
+    "far": "four",
     "ate": "eight",
+    "eat": "eight",
+    "aid": "eight",
+    "hate": "eight",
     "won": "one",
+    "wan": "one",
+    "want": "one",
     "free": "three",
     "tree": "three",
+    "sex": "six",
+    "sicks": "six",
+    "sick": "six",
+    "fife": "five",
+    "hive": "five",
+    "nein": "nine",
+    "mine": "nine",
+    "line": "nine",
+    "niner": "nine",
+    "heaven": "seven",
+    "owe": "oh",
+    "row": "oh",
+    "hero": "zero",
+    "twin": "twenty",
+    "fourty": "forty",
+    "fiffy": "fifty",
+    "sixteen's": "sixteen",
 }
+_RARELY_WORDS = frozenset("ate won tree fife niner fore nein sicks tu wan".split())
+"""Homophones that a sentence about something else seldom has beside a number."""
+_ENOUGH = 3
+"""So many digits on one side make a homophone at the edge of a run a digit."""
 _BETWEEN = FILLERS | {",", "-", "–", "dash", "hyphen", "space", "then", "#", "/"}
 _SUFFIXES = frozenset(
     "st nd rd th am pm a.m p.m k km kg g mg lb lbs cm mm m ml gb mb tb kb x hz w v s min mins "
     "hr hrs h inch in ft".split()
 )
+_AFTER_A_NUMBER = frozenset(
+    {"", ".", ",", "?", "!", "and", "but", "please", "thanks", "thank", "okay", "that's", "is"}
+)
+_BEFORE_A_NUMBER = frozenset(
+    "is it's that's number on at me account to card plus iban are be here the phone mobile visa "
+    "text call e so hi yes well um uh oh hello okay right its".split()
+) | {""}
 _AS_IN = frozenset({"for", "like", "as"})
 
 
@@ -118,19 +154,66 @@ def _skip(tokens: list[Token], place: int) -> int:
 
 
 def _digits_for_homophones(tokens: list[Token]) -> list[Token]:
-    """ "nine to for five" as "nine two four five": homophones between numbers on both sides."""
+    """ "nine to for five" as "nine two four five": homophones between numbers, or at the edge of a
+    run of digits read out: "seven three one nine ate", "... double for", "won three zero ..."."""
     heard = list(tokens)
-    for at in range(1, len(tokens) - 1):
-        if heard[at].word not in _HOMOPHONES:
+    at = 0
+    while at < len(tokens):
+        if tokens[at].word not in _HOMOPHONES:
+            at += 1
             continue
-        left, right = at - 1, at + 1
-        left -= heard[left].word in FILLERS and left > 0
-        right += heard[right].word in FILLERS and right < len(tokens) - 1
-        if _is_numeric(heard[left]) and (
-            _is_numeric(heard[right]) or heard[right].word in _HOMOPHONES
-        ):
-            heard[at] = replace(heard[at], word=_HOMOPHONES[heard[at].word])
+        after = at
+        while after < len(tokens) and tokens[after].word in _HOMOPHONES.keys() | FILLERS:
+            after += 1
+        stop = after
+        while tokens[stop - 1].word in FILLERS:
+            stop -= 1
+        before, behind = _count_left(heard, at), _count_right(tokens, after)
+        for place in range(at, stop):
+            word = tokens[place].word
+            if word in _HOMOPHONES and _reads_as_digit(tokens, place, (at, stop), before, behind):
+                heard[place] = replace(heard[place], word=_HOMOPHONES[word])
+        at = after
     return heard
+
+
+def _reads_as_digit(
+    tokens: list[Token], place: int, between: tuple[int, int], before: int, behind: int
+) -> bool:
+    word = tokens[place].word
+    if before and behind:
+        return True
+    if word_at(tokens, place - 1) in _TIMES:
+        return True
+    if before >= _ENOUGH:
+        return (
+            word in _RARELY_WORDS
+            or (between[1] - between[0] > 1 and place < between[1] - 1)
+            or word_at(tokens, between[1]) in _AFTER_A_NUMBER
+        )
+    if behind >= _ENOUGH:
+        return word in _RARELY_WORDS or word_at(tokens, between[0] - 1) in _BEFORE_A_NUMBER
+    return False
+
+
+def _count_left(tokens: list[Token], place: int) -> int:
+    """How many numbers stand before `place` without a gap but fillers."""
+    count = 0
+    at = place - 1
+    while at >= 0 and (_is_numeric(tokens[at]) or tokens[at].word in FILLERS | {","}):
+        count += _is_numeric(tokens[at])
+        at -= 1
+    return count
+
+
+def _count_right(tokens: list[Token], place: int) -> int:
+    count = 0
+    while place < len(tokens) and (
+        _is_numeric(tokens[place]) or tokens[place].word in FILLERS | {","} | _HOMOPHONES.keys()
+    ):
+        count += _is_numeric(tokens[place])
+        place += 1
+    return count
 
 
 def _is_numeric(token: Token) -> bool:
