@@ -22,6 +22,8 @@ class Metrics:
     duration_ms: int = 0
     counts: dict[str, Counter[str]] = field(default_factory=dict)
     talk_ms: Counter[str] = field(default_factory=Counter)
+    shared_ms: Counter[str] = field(default_factory=Counter)
+    """Talk in calls where both parties are heard."""
     words: Counter[str] = field(default_factory=Counter)
     silence_ms: int = 0
     silences: int = 0
@@ -44,7 +46,7 @@ class Metrics:
         self._count("emotion_first_third", first)
         self._count("emotion_last_third", last)
         self._count("emotion_first_to_last", f"{first} > {last}")
-        self._talk(summary["talk"])
+        self._talk(summary["talk"], both=summary["parties"] == 2)
         self.gaps_ms += summary["response_gaps_ms"]
         self.promises += len(summary["promises"])
         for row in summary["rows"]:
@@ -53,9 +55,11 @@ class Metrics:
         if reference is not None:
             self.compared.append(reference)
 
-    def _talk(self, talk: Mapping[str, Any]) -> None:
+    def _talk(self, talk: Mapping[str, Any], *, both: bool) -> None:
         for who, details in talk["TalkTime"]["DetailsByParticipant"].items():
             self.talk_ms[who] += details["TotalTimeMillis"]
+            if both:
+                self.shared_ms[who] += details["TotalTimeMillis"]
         for who, cuts in talk["Interruptions"]["InterruptionsByInterrupter"].items():
             self.interruptions[who] += len(cuts)
         self.silence_ms += talk["NonTalkTime"]["TotalTimeMillis"]
@@ -98,8 +102,8 @@ class Metrics:
             },
             "talk": {
                 "share_of_talk": {
-                    who: round(ms / max(1, sum(self.talk_ms.values())), 4)
-                    for who, ms in sorted(self.talk_ms.items())
+                    who: round(ms / max(1, sum(self.shared_ms.values())), 4)
+                    for who, ms in sorted(self.shared_ms.items())
                 },
                 "silence_share": round(self.silence_ms / max(1, self.duration_ms), 4),
                 "silences_over_3_s": self.silences,

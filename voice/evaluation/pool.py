@@ -179,10 +179,10 @@ def _pooled(
     except BrokenProcessPool:
         return list(running.values())
     finally:
-        executor.shutdown(wait=False, cancel_futures=True)
-        for process in list((executor._processes or {}).values()):
-            if running:
-                process.terminate()
+        processes = list((executor._processes or {}).values())
+        executor.shutdown(wait=not running, cancel_futures=True)
+        for process in processes if running else ():
+            process.terminate()
     return []
 
 
