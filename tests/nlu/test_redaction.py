@@ -51,6 +51,34 @@ def test_numbers_that_are_nobodys_stay(text: str) -> None:
     assert redact(text).spans == ()
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("call me on seven oh two seven six two one nine one tree", "call me on [PHONE]"),
+        ("my phone number is for one five seven uh five oh nine seven oh five", "[PHONE]"),
+        ("the policy number is won four one four six three", "the policy number is [ACCOUNT]"),
+        ("account number fifty nine seventy for double for", "account number [ACCOUNT]"),
+        ("it's five eight triple two um one seven three six three uh five oh five one nine for", ""),
+    ],
+)
+def test_misheard_digits_go_with_the_others(text: str, wanted: str) -> None:
+    redacted = redact(text).text
+    assert redacted.endswith(wanted)
+    assert not {"for", "tree", "won", "nine"} & set(redacted.split())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I ordered two for my mother and one for me",
+        "I want to order three to be sent to my sister",
+        "it was one of four that I ate",
+    ],
+)
+def test_words_that_sound_like_digits_stay_in_a_sentence(text: str) -> None:
+    assert redact(text).text == text
+
+
 def test_known_names_go_whole_in_part_and_spelled() -> None:
     text = "Jane here, Jane Smyth, s m y t h, from smyth's place"
     assert redact(text, ["Jane Smyth"]).text == "[NAME] here, [NAME], [NAME], from [NAME]'s place"

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from collections import defaultdict
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -469,6 +472,74 @@ def test_a_signal_is_heard(signal: str, text: str) -> None:
 )
 def test_what_only_looks_like_a_signal_is_none(signal: str, text: str) -> None:
     assert signal not in find_signals(text)
+
+
+WORDINGS = Path(__file__).parents[2] / "benchmarks" / "wordings" / "signals_unseen.txt"
+
+
+def _unseen() -> dict[tuple[str, bool], list[str]]:
+    found: dict[tuple[str, bool], list[str]] = defaultdict(list)
+    name, wanted = "", ""
+    for line in WORDINGS.read_text("utf-8").splitlines():
+        if line.startswith("["):
+            name, wanted = line.replace("[", "").replace("]", "").split()
+        elif line and not line.startswith("#"):
+            found[name, wanted == "yes"].append(line)
+    return found
+
+
+@pytest.mark.parametrize("said", _unseen()["asks_human", True])
+def test_no_wording_of_the_unseen_set_asks_for_a_human_in_vain(said: str) -> None:
+    assert "asks_human" in find_signals(said)
+
+
+@pytest.mark.parametrize(
+    ("signal", "found", "mistaken"),
+    [
+        ("asks_human", 1.0, 0.06),
+        ("self_harm", 0.95, 0.2),
+        ("threat", 0.95, 0.2),
+        ("medical_danger", 0.95, 0.15),
+        ("withdraw_voice", 0.95, 0.15),
+        ("forget_call", 0.95, 0.1),
+        ("abuse", 0.95, 0.05),
+        ("sarcasm", 0.95, 0.05),
+    ],
+)
+def test_signals_in_unseen_wordings(signal: str, found: float, mistaken: float) -> None:
+    texts = _unseen()
+    present, absent = texts[signal, True], texts[signal, False]
+    assert len(present) >= 20
+    assert sum(signal in find_signals(text) for text in present) >= found * len(present)
+    assert sum(signal in find_signals(text) for text in absent) <= mistaken * len(absent)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "oh great, another delay, just wonderful",
+        "fantastic, broken again",
+        "thanks for nothing",
+        "brilliant, just what I needed",
+        "how kind of you to charge me twice",
+    ],
+)
+def test_praise_for_something_bad_is_sarcasm_and_no_thanks(text: str) -> None:
+    assert "sarcasm" in find_signals(text)
+    assert "thanks" not in find_signals(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "thank you so much you've been wonderful",
+        "great, it works again now, thanks",
+        "thank you that is kind of you",
+    ],
+)
+def test_sincere_thanks_are_thanks(text: str) -> None:
+    assert "thanks" in find_signals(text)
+    assert "sarcasm" not in find_signals(text)
 
 
 def test_several_signals_in_one_breath() -> None:
