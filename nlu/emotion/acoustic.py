@@ -6,6 +6,7 @@ Nothing here can be called without a `Grant` for `emotion_voice` and a `CallerAu
 from __future__ import annotations
 
 import json
+import math
 from collections import deque
 from collections.abc import Mapping
 from functools import lru_cache
@@ -56,6 +57,7 @@ class AcousticModel:
             judging = self.card["judging"]
             self.labels: tuple[str, ...] = tuple(judging["labels"])
             self._temperature = float(judging["temperature"])
+            self._neutral_odds = math.exp(float(judging.get("neutral_lift", 0.0)))
             self._arousal = np.asarray(judging["arousal"], np.float64)
             self._valence = np.asarray(judging["valence"], np.float64)
             self._label_arousal = np.asarray(judging["label_arousal"], np.float64)
@@ -133,12 +135,13 @@ class AcousticModel:
         )
 
     def _service(self, probabilities: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        """[..., corpus labels] to [..., every Emotion]."""
+        """[..., corpus labels] to [..., every Emotion], neutral raised to its share of callers."""
         order = list(Emotion)
         folded = np.zeros((*probabilities.shape[:-1], len(order)))
         for column, label in enumerate(self.labels):
             folded[..., order.index(SERVICE_LABEL[label])] += probabilities[..., column]
-        return folded
+        folded[..., order.index(Emotion.NEUTRAL)] *= self._neutral_odds
+        return np.asarray(folded / folded.sum(-1, keepdims=True))
 
 
 class AcousticStream:

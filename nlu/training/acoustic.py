@@ -18,27 +18,33 @@ import numpy as np
 from rich.progress import Progress
 
 from nlu.emotion.features import feature_names
+from nlu.emotion.trust import Trust
+from nlu.errors import AttuneError
 from nlu.training import acoustic_figures as figured
 from nlu.training import acoustic_measures as measures
 from nlu.training import acoustic_model_card as model_card
+from nlu.training.acoustic_balance import balanced, neutral_lift
 from nlu.training.acoustic_blend import Blend, BlendSettings, fit, predict, to_onnx
 from nlu.training.acoustic_examples import (
     TEST_CONDITIONS,
     Examples,
-    Numbers,
     Rows,
     Table,
+    is_natural,
     read_table,
     sounds_that_are_no_speech,
     together,
 )
 from nlu.training.acoustic_measures import SERVICE, Heard
-from nlu.training.corpora import LABELS, read_corpora
+from nlu.training.corpora import LABELS, Clip, read_corpora
+from nlu.training.natural import checking_pieces
 
 Tables = dict[str, Table]
 HeldOut = dict[str, Heard]
 
 SHIPPED_SEED = 7
+_NATURAL_VARIATIONS = 2
+_CALIBRATION_FOLDS = 3
 LUNA_JIMENEZ = (
     (2, 5, 14, 15, 16),
     (3, 6, 7, 13, 18),
@@ -51,12 +57,15 @@ LUNA_JIMENEZ = (
 
 @dataclass(frozen=True, slots=True)
 class AcousticSettings:
-    """What the shipped model was trained with."""
+    """What the shipped model was trained with. `natural_weight`: of a corpus of ordinary speech,
+    where one of acted feeling weighs 1. `neutral_share`: of callers' turns, an assumption."""
 
     variations: int = 5
     most_rows: int = 7_000
     other_sounds: int = 800
     folds: int = 5
+    natural_weight: float = 0.15
+    neutral_share: float = 0.5
     blend: BlendSettings = field(default_factory=BlendSettings)
 
 
@@ -80,20 +89,22 @@ def train(
         temperature = measures.fit_temperature(known["train"], SERVICE)
         trust = measures.fit_trust(known["train"], SERVICE, temperature)
         progress.update(task, description="corpora on their own, and left out")
+        acted = [name for name, table in tables.items() if not is_natural(table.train)]
         alone = {
-            name: cross_validate({name: table}, others, seed, settings)
-            for name, table in tables.items()
-        }
-        figures = {
-            "held_out_speakers": figured.pooled_figures(known),
-            "single_corpus": {name: figured.corpus_figures(one) for name, one in alone.items()},
-            "corpus_left_out": left_out(tables, alone, others, seed, settings),
+            name: cross_validate({name: tables[name]}, others, seed, settings) for name in acted
         }
         progress.update(task, description="the model itself")
         blend = fit_pooled(list(tables.values()), others, seed, settings)
+        figures = {
+            "held_out_speakers": figured.pooled_figures(known, temperature),
+            "single_corpus": {name: figured.corpus_figures(one) for name, one in alone.items()},
+            "corpus_left_out": left_out(tables, others, seed, settings),
+            "ordinary_speech": ordinary_speech(data, blend, temperature, trust, seed),
+        }
     judging = {
         "labels": list(LABELS),
         "temperature": temperature,
+        "neutral_lift": blend.lift,
         "arousal": list(measures.AROUSAL.values()),
         "valence": list(measures.VALENCE.values()),
         "label_arousal": measures.expected_arousal(),
@@ -122,10 +133,16 @@ def read_tables(
 ) -> Tables:
     """Every corpus under `data`, described. Larger corpora get fewer variations of each clip."""
     corpora = read_corpora(data)
-    fewest = min(len(clips) for clips in corpora.values())
+    acted = {name: len(clips) for name, clips in corpora.items() if _tells_labels(clips)}
+    if not acted:
+        raise AttuneError(
+            f"{data}: no corpus with two emotions or more; lay it out as docs/training.md says."
+        )
+    fewest = min(acted.values())
     tables: Tables = {}
     for name, clips in corpora.items():
-        variations = max(1, settings.variations * fewest // len(clips))
+        share = settings.variations * fewest // len(clips)
+        variations = max(1, share) if name in acted else min(_NATURAL_VARIATIONS, max(1, share))
         task = progress.add_task(name, total=len(clips)) if progress else None
 
         def done(task: Any = task) -> None:
@@ -140,7 +157,7 @@ def cross_validate(tables: Tables, others: Rows, seed: int, settings: AcousticSe
     """What models say of speakers they were not trained on, under each test condition and, as
     `train`, under the conditions of training. RAVDESS in its known folds, other corpora with
     speakers dealt out in turn."""
-    folds = _folds(tables, settings.folds)
+    folds = speaker_folds(tables, settings.folds)
     jobs = []
     for number in sorted(set(folds.values())):
         kept = [_speakers(table.train, folds, number, False) for table in tables.values()]
@@ -183,19 +200,37 @@ def mute(examples: Examples, seed: int) -> Examples:
 
 
 def left_out(
-    tables: Tables, alone: dict[str, HeldOut], others: Rows, seed: int, settings: AcousticSettings
+    tables: Tables, others: Rows, seed: int, settings: AcousticSettings
 ) -> dict[str, dict[str, Any]]:
-    """Each corpus judged by a model that was trained, and calibrated, on the others; `alone`:
-    what `cross_validate` gives for each of them."""
-    if len(tables) < 2:
-        return {}
-    figures = {}
+    """Each corpus of acted feeling judged by a model that was trained, and calibrated, on the
+    others and on ordinary speech."""
+    figures: dict[str, dict[str, Any]] = {}
     for name, table in tables.items():
         rest = {other: known for other, known in tables.items() if other != name}
+        if is_natural(table.train) or all(is_natural(one.train) for one in rest.values()):
+            continue
         blend = fit_pooled(list(rest.values()), others, seed, settings)
-        milder = gather([alone[other][kind] for other in rest for kind in ("train", "muted")])
+        known = cross_validate(rest, others, seed, replace(settings, folds=_CALIBRATION_FOLDS))
+        milder = gather([known["train"], known["muted"]])
         figures[name] = figured.foreign_figures(listen(blend, table.test["clean"]), milder)
     return figures
+
+
+def ordinary_speech(
+    data: Path, blend: Blend, temperature: float, trust: Trust, seed: int
+) -> dict[str, dict[str, float]]:
+    """What the model makes of the readers that were kept for the check, by condition."""
+    pieces = checking_pieces(data)
+    if not pieces:
+        return {}
+    heard = {
+        condition: listen(blend, examples)
+        for condition, examples in read_table(pieces, data, 0, seed).test.items()
+    }
+    return {
+        condition: figured.ordinary_figures(one, temperature, trust)
+        for condition, one in heard.items()
+    }
 
 
 def fit_pooled(tables: list[Table], others: Rows, seed: int, settings: AcousticSettings) -> Blend:
@@ -206,7 +241,8 @@ def fit_pooled(tables: list[Table], others: Rows, seed: int, settings: AcousticS
 def listen(blend: Blend, examples: Examples) -> Heard:
     """What `blend` says of `examples`."""
     scores, _, oddness = predict(blend, examples.statistics)
-    return Heard(scores, oddness, replace(examples, statistics=examples.statistics[:, :0]))
+    bare = replace(examples, statistics=examples.statistics[:, :0])
+    return Heard(scores, oddness, bare, np.full(len(examples), blend.lift))
 
 
 def gather(parts: list[Heard]) -> Heard:
@@ -215,6 +251,7 @@ def gather(parts: list[Heard]) -> Heard:
         np.concatenate([part.scores for part in parts]),
         np.concatenate([part.oddness for part in parts]),
         together([part.examples for part in parts]),
+        np.concatenate([part.lift for part in parts]),
     )
 
 
@@ -229,22 +266,19 @@ def _fit(parts: list[Examples], others: Rows, seed: int, settings: AcousticSetti
         else:
             kept.append(part)
     examples = together(kept)
-    return fit(examples, others, _balance(examples), seed, settings.blend)
+    weights = balanced(examples, settings.natural_weight)
+    blend = fit(examples, others, weights, seed, settings.blend)
+    blend.lift = neutral_lift(examples, weights, settings.neutral_share)
+    return blend
 
 
-def _balance(examples: Examples) -> Numbers:
-    """Every corpus weighs the same, and within it every label."""
-    weights = np.ones(len(examples))
-    for corpus in np.unique(examples.corpus):
-        inside = examples.corpus == corpus
-        labels = np.unique(examples.label[inside])
-        for label in labels:
-            rows = inside & (examples.label == label)
-            weights[rows] /= len(labels) * weights[rows].sum()
-    return weights
+def _tells_labels(clips: list[Clip]) -> bool:
+    """Whether the corpus is of acted feeling; one with a single label is of ordinary speech."""
+    return len({clip.label for clip in clips}) > 1
 
 
-def _folds(tables: Tables, count: int) -> dict[str, int]:
+def speaker_folds(tables: Tables, count: int) -> dict[str, int]:
+    """The fold in which each speaker is held out."""
     folds: dict[str, int] = {}
     for name, table in tables.items():
         for at, speaker in enumerate(np.unique(table.train.speaker)):

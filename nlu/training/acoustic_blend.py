@@ -66,6 +66,7 @@ class Blend(nn.Module):  # type: ignore[misc]
         self.register_buffer("whitening", torch.zeros(rows, rows))
         self.register_buffer("width", torch.ones(()))
         self.clip = 4.0
+        self.lift = 0.0
         self.linear = nn.Linear(rows, labels)
         self.mild = nn.Linear(rows, labels)
         self.perceptrons = nn.ModuleList(

@@ -22,7 +22,7 @@ from nlu.training.conditions import (
     telephone,
     vary,
 )
-from nlu.training.corpora import LABELS, Clip, read_sound
+from nlu.training.corpora import LABELS, Clip
 from nlu.types import Samples
 
 Rows = npt.NDArray[np.float32]
@@ -58,6 +58,11 @@ class Examples:
         )
 
 
+def is_natural(examples: Examples) -> bool:
+    """Whether this is ordinary speech: a corpus with one label only, where nothing is acted."""
+    return len(np.unique(examples.label)) == 1
+
+
 def together(parts: Sequence[Examples]) -> Examples:
     """Several tables as one."""
     return Examples(
@@ -89,7 +94,7 @@ def read_table(
 ) -> Table:
     """Read and describe every clip, on all cores; `done` is called after each. `variations`: how
     many random ones of each clip."""
-    jobs = [(clip.path, str(data), variations, (seed, at)) for at, clip in enumerate(clips)]
+    jobs = [(clip, str(data), variations, (seed, at)) for at, clip in enumerate(clips)]
     described = []
     with ProcessPoolExecutor(os.cpu_count()) as pool:
         for rows in pool.map(_describe, jobs, chunksize=16):
@@ -125,9 +130,9 @@ def row_of(samples: Samples) -> tuple[Rows, float]:
     return statistics(frames, speech), speech.snr_db
 
 
-def _describe(job: tuple[Path, str, int, tuple[int, int]]) -> list[tuple[Rows, float]]:
-    path, data, variations, seed = job
-    samples = read_sound(path, RATE_HZ)
+def _describe(job: tuple[Clip, str, int, tuple[int, int]]) -> list[tuple[Rows, float]]:
+    clip, data, variations, seed = job
+    samples = clip.read(RATE_HZ)
     chance = np.random.default_rng(seed)
     surroundings = _surroundings(data, "train")
     versions = [samples, telephone(samples)]

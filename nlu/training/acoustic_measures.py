@@ -43,24 +43,32 @@ LOW_AROUSAL = ("neutral", "calm", "sad")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Heard:
-    """What a model said of rows it was not trained on. `scores` [n, members, 8], `mild` last."""
+    """What a model said of rows it was not trained on. `scores` [n, members, 8], `mild` last;
+    `lift` [n]: what is added to the log odds of neutral when a caller is judged (`SERVICE`)."""
 
     scores: Numbers
     oddness: Numbers
     examples: Examples
+    lift: Numbers
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> Heard:
         """The rows marked in `chosen`."""
-        return Heard(self.scores[chosen], self.oddness[chosen], self.examples.where(chosen))
+        return Heard(
+            self.scores[chosen],
+            self.oddness[chosen],
+            self.examples.where(chosen),
+            self.lift[chosen],
+        )
 
     def of(self, labels: tuple[str, ...]) -> Heard:
         """The rows whose true label is among `labels`."""
         return self.where(np.isin(self.examples.label, [LABELS.index(name) for name in labels]))
 
     def probabilities(self, groups: Groups, temperature: float = 1.0) -> Numbers:
-        """Of the blend, for `FOUR` of the mild member, folded to `groups`: [n, groups]."""
+        """Of the blend, for `FOUR` of the mild member, folded to `groups`: [n, groups]. For
+        `SERVICE` neutral is lifted to its share of callers."""
         said = self.scores[:, MILD] if groups is FOUR else self.scores[:, :MILD].mean(1)
-        return fold(softmax(said / temperature), groups)
+        return self._lifted(fold(softmax(said / temperature), groups), groups)
 
     def truth(self, groups: Groups) -> npt.NDArray[np.intp]:
         """The group of each row's label."""
@@ -78,11 +86,21 @@ class Heard:
         apart = softmax(members / temperature)
         return doubt_signals(
             self.probabilities(groups, temperature),
-            np.stack([fold(apart[:, at], groups) for at in range(apart.shape[1])], 1),
+            np.stack(
+                [self._lifted(fold(apart[:, at], groups), groups) for at in range(apart.shape[1])],
+                1,
+            ),
             self.arousal(temperature),
             np.asarray(expected),
             self.examples.snr_db,
         )
+
+    def _lifted(self, probabilities: Numbers, groups: Groups) -> Numbers:
+        if groups is not SERVICE:
+            return probabilities
+        lifted = probabilities.copy()
+        lifted[:, 0] *= np.exp(self.lift)
+        return np.asarray(lifted / lifted.sum(1, keepdims=True))
 
 
 def arousal_first(probabilities: Numbers) -> Numbers:
@@ -172,6 +190,13 @@ def four_recall_arousal_first(heard: Heard) -> float:
     """The same, by the mild member and arousal first."""
     four = heard.of(FOUR_TRUE)
     return recall(four.truth(FOUR), four.probabilities(FOUR).argmax(1))
+
+
+def four_recall_lifted(heard: Heard, temperature: float) -> float:
+    """UAR over the same clips of the four labels as a caller is judged, neutral lifted."""
+    four = heard.of(FOUR_TRUE)
+    said = four.probabilities(SERVICE, temperature)[:, : len(FOUR_TRUE)]
+    return recall(four.truth(SERVICE), said.argmax(1))
 
 
 def arousal_area(heard: Heard) -> float:

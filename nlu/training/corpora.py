@@ -3,7 +3,7 @@
 A folder of corpora holds one folder for each, named as in `READERS` (`ravdess`, `cremad`, `emodb`,
 `nemo`, `tess`, `savee`), or any name with a `clips.csv` inside (columns `file`, `speaker`,
 `emotion`, and `intensity` if there is one). Files the reader cannot place are left out and
-counted in the log.
+counted in the log. `librispeech` is ordinary speech (`natural.py`): all of it is neutral.
 """
 
 from __future__ import annotations
@@ -12,15 +12,11 @@ import csv
 import logging
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import soundfile
-import soxr
-
 from nlu.errors import AttuneError
-from nlu.types import Samples
+from nlu.training import natural
+from nlu.training.clips import Clip, read_sound
 
 _log = logging.getLogger(__name__)
 
@@ -54,32 +50,6 @@ _SAVEE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Clip:
-    """One recording: where it lies, who speaks (unique over all corpora), and how."""
-
-    path: Path
-    corpus: str
-    speaker: str
-    label: str
-    strong: bool = False
-
-    def read(self, rate_hz: int) -> Samples:
-        """The samples, mono float32 at `rate_hz`; `AttuneError` if the file is no sound."""
-        return read_sound(self.path, rate_hz)
-
-
-def read_sound(path: Path, rate_hz: int) -> Samples:
-    """A sound file as mono float32 at `rate_hz`; `AttuneError` if it is not one."""
-    try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    except (OSError, soundfile.SoundFileError) as error:
-        raise AttuneError(
-            f"{path}: cannot be read as sound ({error}); mend the file or take it out of its table."
-        ) from None
-    return np.asarray(soxr.resample(samples.mean(1), rate, rate_hz), np.float32)
-
-
 def read_corpora(data: Path) -> dict[str, list[Clip]]:
     """Every corpus found under `data`, by name. `data` may also be one CSV of one's own
     recordings, with paths relative to it.
@@ -103,6 +73,9 @@ def read_corpora(data: Path) -> dict[str, list[Clip]]:
 
 def _read(folder: Path) -> Iterator[Clip]:
     name = re.sub(r"[^a-z]", "", folder.name.lower())
+    if name == natural.FOLDER:
+        yield from natural.training_pieces(folder)
+        return
     table = folder / "clips.csv"
     if table.exists():
         if "emotion" in _header(table):
@@ -214,3 +187,5 @@ READERS: dict[str, Callable[[Path], _Placed]] = {
     "tess": _tess,
     "savee": _savee,
 }
+
+__all__ = ["LABELS", "READERS", "Clip", "read_corpora", "read_sound"]

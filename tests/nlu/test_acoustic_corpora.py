@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import soundfile
 from nlu.errors import AttuneError
 from nlu.training.conditions import add_noise, read_surroundings, telephone
 from nlu.training.corpora import read_corpora
+from nlu.training.natural import checking_pieces
 
 
 def lay(folder: Path, *names: str) -> None:
@@ -85,6 +87,54 @@ def test_a_file_that_is_no_sound_is_named(tmp_path: Path) -> None:
 def test_an_empty_folder_points_to_the_guide(tmp_path: Path) -> None:
     with pytest.raises(AttuneError, match=r"docs/training\.md"):
         read_corpora(tmp_path)
+
+
+def librispeech(folder: Path) -> None:
+    """Two speakers without transcripts, one of 9 s and one of 1 s, and one with transcripts."""
+    folder.mkdir()
+    rows = ["file,speaker,gender,transcript,seconds"]
+    for name, speaker, said, seconds in (
+        ("a.wav", "1", "", 9.0),
+        ("b.wav", "2", "", 1.0),
+        ("c.wav", "3", "it is so", 8.0),
+        ("d.wav", "3", "", 8.0),
+    ):
+        when = np.arange(int(seconds * 8_000)) / 8_000
+        soundfile.write(folder / name, when / 10, 8_000)
+        rows.append(f"{name},{speaker},F,{said},{seconds}")
+    (folder / "clips.csv").write_text("\n".join(rows), "utf-8")
+
+
+def test_ordinary_speech_is_neutral_in_pieces_that_do_not_overlap(tmp_path: Path) -> None:
+    librispeech(tmp_path / "librispeech")
+    pieces = read_corpora(tmp_path)["librispeech"]
+    assert {(piece.speaker, piece.label) for piece in pieces} == {("librispeech-1", "neutral")}
+    heard = [piece.read(8_000) for piece in pieces]
+    assert all(2.0 <= len(samples) / 8_000 <= 4.0 for samples in heard)
+    # The recording rises steadily, so that a piece's first and last sample tell where it lies.
+    lies = [(float(samples[0]), float(samples[-1])) for samples in heard]
+    assert len(lies) >= 2
+    assert all(one[1] <= after[0] for one, after in itertools.pairwise(lies))
+
+
+def test_speakers_that_the_model_is_checked_with_are_in_no_training(tmp_path: Path) -> None:
+    librispeech(tmp_path / "LibriSpeech")
+    checked = checking_pieces(tmp_path)
+    assert [piece.part_s for piece in checked] == [(0.0, 3.5), (3.5, 7.0)]
+    trained = {piece.speaker for piece in read_corpora(tmp_path)["librispeech"]}
+    assert not trained & {piece.speaker for piece in checked}
+
+
+def test_without_a_table_the_parts_of_librispeech_tell_what_is_kept_for_the_check(
+    tmp_path: Path,
+) -> None:
+    for part, speaker in (("train-clean-100", 19), ("test-other", 367)):
+        path = tmp_path / "LibriSpeech" / part / str(speaker) / "198" / f"{speaker}-198-0000.flac"
+        path.parent.mkdir(parents=True)
+        soundfile.write(path, np.zeros(64_000), 16_000)
+    (trained,) = read_corpora(tmp_path).values()
+    assert {piece.speaker for piece in trained} == {"librispeech-19"}
+    assert {piece.speaker for piece in checking_pieces(tmp_path)} == {"librispeech-367"}
 
 
 def test_noises_of_training_and_test_are_disjoint(tmp_path: Path) -> None:

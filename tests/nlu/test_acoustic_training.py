@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from nlu.emotion.acoustic import AcousticModel
+from nlu.errors import AttuneError
 from nlu.types import CallerAudio, Emotion, Grant, Samples
 
 RATE_HZ = 8_000
@@ -45,6 +46,53 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 rows.append(f"{name},{speaker},{label}")
     (folder / "clips.csv").write_text("\n".join(rows), "utf-8")
     return folder.parent
+
+
+def test_a_corpus_of_ordinary_speech_alone_teaches_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="needs the training extra")
+    from nlu.training.acoustic import train
+
+    folder = tmp_path / "plain"
+    folder.mkdir()
+    soundfile.write(folder / "a.wav", utterance("neutral", 0, 0), RATE_HZ)
+    (folder / "clips.csv").write_text("file,speaker,emotion\na.wav,anna,neutral\n", "utf-8")
+    with pytest.raises(AttuneError, match="no corpus with two emotions"):
+        train(tmp_path, tmp_path / "out")
+
+
+def test_ordinary_speech_raises_the_chance_of_neutral_for_a_voice_between(
+    corpus: Path, tmp_path: Path
+) -> None:
+    """The same voices once more, unacted: a corpus of neutral rows joins in training."""
+    pytest.importorskip("torch", reason="needs the training extra")
+    from nlu.training.acoustic import AcousticSettings, train
+    from nlu.training.acoustic_blend import BlendSettings
+
+    folder = tmp_path / "data" / "plain"
+    folder.mkdir(parents=True)
+    (tmp_path / "data" / "made").symlink_to(corpus / "made")
+    rows = ["file,speaker,emotion"]
+    for speaker in range(4):
+        for take in range(6):
+            name = f"{speaker}-{take}.wav"
+            soundfile.write(folder / name, utterance("neutral", speaker, 10 + take), RATE_HZ)
+            rows.append(f"{name},{speaker},neutral")
+    (folder / "clips.csv").write_text("\n".join(rows), "utf-8")
+    small = AcousticSettings(
+        variations=1,
+        other_sounds=40,
+        folds=2,
+        neutral_share=0.9,
+        blend=BlendSettings(epochs=20, kernels=40),
+    )
+    held = train(tmp_path / "data", tmp_path, seed=3, settings=small)
+    assert held["judging"]["neutral_lift"] > 1.0
+    assert list(held["metrics"]["single_corpus"]) == ["made"]
+    model = AcousticModel.load(tmp_path / "acoustic.onnx")
+    grant = Grant("emotion_voice", "tester", "unknown", "sounds made for tests")
+    said = model.estimate(CallerAudio(utterance("neutral", 5, 3), RATE_HZ), grant)
+    assert said.top is Emotion.NEUTRAL
+    assert sum(said.probabilities.values()) == pytest.approx(1.0)
 
 
 def test_a_run_writes_weights_and_a_card_and_the_model_hears_a_new_speaker(
