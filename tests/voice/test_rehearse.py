@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from voice.channels.simulated import PATIENCE_MS, CallerLine, SimulatedCallerChannel
 from voice.evaluation.rehearsal import reading
-from voice.evaluation.rehearsal.checking import check
+from voice.evaluation.rehearsal.checking import Miss, check
 from voice.evaluation.rehearsal.page import write_page
 from voice.evaluation.rehearsal.results import Result, write_junit
 from voice.evaluation.rehearsal.scenario import Scenario
@@ -198,7 +198,7 @@ def test_the_share_said_grows_from_none_to_all(lengths: list[tuple[int, int]]) -
         "interruption_stops_the_assistant",
         "line_goes_dead",
         "long_pauses",
-        "noise_babble",
+        "noise_hum",
         "privacy_forget_this_call",
         "privacy_personal_data_is_redacted",
         "privacy_withdrawn_in_mid_call",
@@ -300,8 +300,6 @@ def test_junit_holds_a_case_for_each_run_and_survives_any_text(
     passed = shipped("rule_9_plain_question")
     performance = stage.perform_words(passed)
     odd = passed.model_copy(update={"name": 'a <b> & "c" \x00'})
-    from voice.evaluation.rehearsal.checking import Miss
-
     results = [
         Result(passed, 1, performance, ()),
         Result(odd, 2, performance, (Miss(1, "says", "'x' is not in '<&\x07>'"),)),
@@ -314,6 +312,20 @@ def test_junit_holds_a_case_for_each_run_and_survives_any_text(
     assert first.find("failure") is None
     assert second.find("failure") is not None
     assert "run 2" in (second.get("name") or "")
+
+
+def test_a_known_weakness_is_shown_and_fails_nothing(stage: Stage, tmp_path: Path) -> None:
+    weak = shipped("rule_9_plain_question").model_copy(update={"known_weakness": "not yet"})
+    performance = stage.perform_words(weak)
+    result = Result(weak, 1, performance, (Miss(1, "says", "'x' is missing"),))
+    assert (result.passed, result.failed, result.outcome) == (False, False, "known")
+    write_junit(tmp_path / "j.xml", [result])
+    suite = ElementTree.parse(tmp_path / "j.xml").getroot()[0]
+    assert (suite.get("failures"), suite.get("skipped")) == ("0", "1")
+    write_page(tmp_path / "report.html", [result])
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "0 failed" in page
+    assert "Known weakness: not yet" in page
 
 
 def test_the_page_holds_its_sound_and_asks_for_nothing_outside(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(add_completion=False)
 
 _LOG_WIDTH = 200
+_COLOURS = {"passed": "green", "failed": "red", "known": "yellow"}
 
 
 class RecognizerKind(StrEnum):
@@ -52,7 +53,7 @@ def rehearse(
 ) -> None:
     """Rehearse calls: a simulated caller speaks, and every answer is held against expectations.
 
-    Exit code 0 when all scenarios passed, 1 when some failed, 2 for wrong usage.
+    Exit code 0 when no scenario failed, 1 when some did, 2 for wrong usage.
     """
     from voice.evaluation.rehearsal import reading
 
@@ -67,7 +68,7 @@ def rehearse(
     scenarios = [reading.read(path) for path in reading.find(scenario)]
     results = _performed(scenarios, repeat, recognizer.value if recognizer else None, words)
     _write(results, out, junit)
-    raise typer.Exit(0 if all(result.passed for result in results) else 1)
+    raise typer.Exit(1 if any(result.failed for result in results) else 0)
 
 
 def _performed(
@@ -161,7 +162,7 @@ class _Display:
             performance = result.performance
             again = f" (run {result.run})" if result.run > 1 else ""
             table.add_row(
-                "[green]passed[/]" if result.passed else "[red]failed[/]",
+                f"[{_COLOURS[result.outcome]}]{result.outcome}[/]",
                 escape(result.scenario.name) + again,
                 str(len(performance.records)),
                 f"{performance.audio_s:.1f} s",
@@ -169,10 +170,15 @@ class _Display:
                 escape("\n".join(map(str, result.misses))),
             )
         self._out.print(table)
-        failed = sum(not result.passed for result in results)
+        outcomes = [result.outcome for result in results]
+        counts = [
+            f"{outcomes.count(outcome)} {outcome}"
+            for outcome in _COLOURS
+            if outcome in outcomes or outcome != "known"
+        ]
         stated = sum(bool(result.scenario.stated) for result in results)
         time_s = sum(result.performance.wall_s for result in results)
         self._out.print(
-            f"{len(results) - failed} passed, {failed} failed, in {time_s:.1f} s; "
+            f"{', '.join(counts)}, in {time_s:.1f} s; "
             f"{stated} of them state words or feelings instead of recognising them."
         )

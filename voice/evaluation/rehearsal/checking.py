@@ -41,7 +41,8 @@ def check(performance: Performance) -> tuple[Miss, ...]:
     """Everything that was expected and did not come true; empty when the scenario passed.
 
     Beside what the scenario asks for, some things always hold: each line is answered once, nobody
-    is told what they feel, a voice that may not be analysed was not, and no fallback was needed.
+    is told what they feel, a voice that may not be analysed was not, no fallback was needed, and
+    the assistant stops for nobody but the caller.
     """
     misses: list[Miss] = []
     for place, line in enumerate(performance.scenario.turns):
@@ -52,6 +53,7 @@ def check(performance: Performance) -> tuple[Miss, ...]:
         turn = _Turn(performance, line, performance.spans[place], _records_of(performance, place))
         misses.extend(Miss(number, field, wrong) for field, wrong in turn.misses())
     misses.extend(Miss(0, field, wrong) for field, wrong in _call(performance))
+    misses.extend(Miss(0, "interrupts", wrong) for wrong in _stopped_for_nobody(performance))
     return tuple(misses)
 
 
@@ -246,6 +248,14 @@ def _call(performance: Performance) -> Iterator[tuple[str, str]]:
         wanted = getattr(asked, field)
         if wanted is not None and value != wanted:
             yield field, f"{value}, not {wanted}"
+
+
+def _stopped_for_nobody(performance: Performance) -> Iterator[str]:
+    for event in performance.interruptions:
+        if not any(
+            span.start_ms <= event.at_ms <= span.end_ms + _LEEWAY_MS for span in performance.spans
+        ):
+            yield f"the assistant stopped at {event.at_ms} ms although the caller said nothing"
 
 
 def _opened(opening: str, asked: CallExpectations) -> Iterator[tuple[str, str]]:

@@ -101,8 +101,12 @@ class _StatedWords:
     def final(self) -> Transcript:
         """The stated words, as many of them as have been spoken."""
         words = (self._cue.line.heard or "").split()
-        share = self._cue.share_said(self._end_ms) if self._end_ms >= 0 else 0.0
-        said = words[: math.ceil(share * len(words) - 1e-9)]
+        if self._end_ms < 0:
+            return Transcript("", (), 0.0, "stated")
+        # A turn that begins within the line (it was cut in two) hears what is said from there on.
+        first = round(self._cue.share_said(self._start_ms) * len(words))
+        last = math.ceil(self._cue.share_said(self._end_ms) * len(words) - 1e-9)
+        said = words[first:last]
         confidence = self._cue.line.heard_confidence
         step = (self._end_ms - self._start_ms) / max(1, len(said))
         timed = tuple(

@@ -34,6 +34,16 @@ class Result:
         return not self.misses
 
     @property
+    def failed(self) -> bool:
+        """Whether something was missed that is not a known weakness."""
+        return bool(self.misses) and not self.scenario.known_weakness
+
+    @property
+    def outcome(self) -> str:
+        """`passed`, `failed`, or `known` for a known weakness that showed."""
+        return "passed" if self.passed else "failed" if self.failed else "known"
+
+    @property
     def gaps_ms(self) -> tuple[float, ...]:
         """The gap to each answer, computing included; empty without sound."""
         if not self.performance.sound:
@@ -45,13 +55,14 @@ class Result:
 def write_junit(path: Path, results: Sequence[Result]) -> None:
     """One test case for each performance, for the test view of a CI. Raises `AttuneError` when
     the file cannot be written."""
-    failed = sum(not result.passed for result in results)
+    failed = sum(result.failed for result in results)
+    known = sum(result.outcome == "known" for result in results)
     time_s = sum(result.performance.wall_s for result in results)
     counts = {
         "tests": str(len(results)),
         "failures": str(failed),
         "errors": "0",
-        "skipped": "0",
+        "skipped": str(known),
         "time": f"{time_s:.3f}",
     }
     root = ElementTree.Element("testsuites", counts)
@@ -70,7 +81,10 @@ def write_junit(path: Path, results: Sequence[Result]) -> None:
                 "time": f"{result.performance.wall_s:.3f}",
             },
         )
-        if result.misses:
+        if result.outcome == "known":
+            why = _xml(f"known weakness: {result.scenario.known_weakness}")
+            ElementTree.SubElement(case, "skipped", {"message": why})
+        if result.failed:
             text = "\n".join(map(str, result.misses))
             failure = {"message": _xml(str(result.misses[0])), "type": result.misses[0].field}
             ElementTree.SubElement(case, "failure", failure).text = _xml(text)
@@ -88,6 +102,7 @@ def write_json(path: Path, results: Sequence[Result]) -> None:
             "file": str(result.scenario.path),
             "run": result.run,
             "passed": result.passed,
+            "outcome": result.outcome,
             "misses": [
                 {"turn": miss.turn, "field": miss.field, "wrong": miss.wrong}
                 for miss in result.misses

@@ -204,6 +204,8 @@ class Scenario(_Entry):
     """One sentence: what this scenario is there for."""
     covers: Names = ()
     """Tags, such as `rule 4` or `telephone`."""
+    known_weakness: str = ""
+    """Why this scenario is known not to pass yet; it is shown, and does not fail the rehearsal."""
     pack: str = "retail"
     customer: str | None = None
     phone: str | None = None
