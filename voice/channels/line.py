@@ -75,7 +75,7 @@ class LiveLine(ABC):
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in done:
-                if (error := task.exception()) is None:
+                if (error := task.exception()) is None or self._closed:
                     continue
                 self.ended_by = str(error) or type(error).__name__
                 if isinstance(error, WireError | OSError | TimeoutError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -49,4 +49,14 @@ def serve(
         finally:
             await asyncio.to_thread(engines.close)
 
-    asyncio.run(run())
+    with asyncio.Runner(loop_factory=_event_loop_factory()) as runner:
+        runner.run(run())
+
+
+def _event_loop_factory() -> Any:
+    """uvloop where it is installed (not on Windows): it costs half as much a packet."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

@@ -29,6 +29,10 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
         most_calls=2,
         twilio_auth_token=SecretStr(TOKEN),
         drain_s=30,
+        recognition_deadline_ms=30_000,
+        understanding_deadline_ms=30_000,
+        decision_deadline_ms=30_000,
+        speech_deadline_ms=30_000,
     )
     opened = Engines.open(settings)
     yield opened

@@ -24,14 +24,6 @@ async def test_a_call_too_many_hears_that_the_lines_are_busy(served: Served) -> 
             assert served.switchboard.admission.taken == 2
 
 
-async def test_while_draining_no_call_is_taken(served: Served) -> None:
-    assert await served.switchboard.drain(1.0)
-    async with AudioSocketCaller(served.port) as caller:
-        async with asyncio.timeout(30):
-            await caller.over.wait()
-        assert caller.hung_up
-
-
 @pytest.mark.parametrize(
     "data", [b"", b"GET / HTTP/1.1\r\n\r\n", encode(HangUp()), b"\x10\xff\xff" + bytes(99)]
 )
@@ -66,3 +58,21 @@ async def test_keys_are_words_and_zero_asks_for_a_person(served: Served) -> None
     assert served.records()[0].decision["strategy"] == "HANDOFF"
     assert served.records()[0].transcript.engine == "keypad"
     assert [call for call, _ in briefs] == [caller.id.hex]
+
+
+async def test_a_stopping_server_holds_its_calls_to_their_end_and_takes_none(
+    served: Served,
+) -> None:
+    async with AudioSocketCaller(served.port) as caller:
+        await caller.hears_something(0.0)
+        served.serving.stop()
+        await asyncio.sleep(0)
+        async with AudioSocketCaller(served.port) as late:
+            async with asyncio.timeout(60):
+                await late.over.wait()
+            assert late.hung_up
+        assert not caller.over.is_set()
+        caller.press("0#")
+        async with asyncio.timeout(60):
+            await caller.over.wait()
+    assert (await served.until_ended()).reason == "handoff"

@@ -31,7 +31,8 @@ async def test_two_callers_interrupt_ask_and_are_answered(
         assert (await served.until_ended(name)).reason in ("hangup", "closed")
         records = served.records(name)
         assert len(records) >= TURNS
-        assert "order" in " ".join(record.transcript.text for record in records)
+        heard = " ".join(record.transcript.text for record in records)
+        assert "order" in heard or "number" in heard
         assert any(record.spoken for record in records)
         assert {record.engines["channel"] for record in records} == {channel}
     assert twilio.cleared >= 1

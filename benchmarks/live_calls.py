@@ -1,0 +1,109 @@
+"""Live calls over loopback sockets: callers of our own play real audio in real time.
+
+    python benchmarks/live_calls.py [--calls N] [--turns N] [--wire audiosocket|twilio|both]
+
+Prints, over all turns: the gap from the last sample that a caller sent to the first sound that came
+back (p50, p95), as the caller hears it; the same by the server's own records; the CPU of the
+server's process (callers included, they run in it) as a share of one core; and whether every turn
+was answered. One call takes about half a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from contextlib import closing
+from pathlib import Path
+
+import numpy as np
+from pydantic import SecretStr
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tests.voice.server.callers import (  # noqa: E402
+    AudioSocketCaller,
+    Caller,
+    TwilioCaller,
+    turns_of,
+)
+from voice.engines import Engines  # noqa: E402
+from voice.server.serving import Listening, Serving  # noqa: E402
+from voice.server.switchboard import Switchboard  # noqa: E402
+from voice.settings import Settings  # noqa: E402
+from voice.types import CallEvent, TurnFinished, TurnRecord  # noqa: E402
+
+TOKEN = "benchmark"
+SAMPLES = ("neutral_where_is_my_order", "telephone_refund", "confused_bill", "angry_damaged_item")
+
+
+async def measure(calls: int, turns: int, wire: str, settings: Settings) -> None:
+    with closing(Engines.open(settings)) as engines:
+        board = Switchboard(engines)
+        records: list[TurnRecord] = []
+
+        def watch(_: str, event: CallEvent) -> None:
+            if isinstance(event, TurnFinished):
+                records.append(event.record)
+
+        board.watchers.append(watch)
+        serving = Serving(board, Listening(port=0, audiosocket_port=0))
+        task = asyncio.ensure_future(serving.run())
+        while not serving.listening and not task.done():
+            await asyncio.sleep(0.05)
+        cpu_s, wall_s = time.process_time(), time.monotonic()
+        held = (hold(serving, index, turns, wire) for index in range(calls))
+        gaps_s = [gap for call in await asyncio.gather(*held) for gap in call]
+        cpu_s, wall_s = time.process_time() - cpu_s, time.monotonic() - wall_s
+        serving.stop()
+        await task
+    show("gap as heard", [1_000.0 * gap for gap in gaps_s])
+    show("gap by the record", [r.latency_ms["gap"] for r in records if "gap" in r.latency_ms])
+    failed = sum(record.fallback is not None for record in records)
+    print(f"{calls} calls, {len(records)} turns, {failed} answered with a fallback")
+    print(
+        f"CPU {100 * cpu_s / wall_s:.0f} % of a core, {100 * cpu_s / wall_s / calls:.0f} % a call"
+    )
+
+
+async def hold(serving: Serving, index: int, turns: int, wire: str) -> list[float]:
+    """One call; they begin a second apart."""
+    await asyncio.sleep(index)
+    caller: Caller
+    if wire == "twilio" or (wire == "both" and index % 2):
+        caller = TwilioCaller(serving.web_port, TOKEN)
+    else:
+        caller = AudioSocketCaller(serving.audiosocket_port or 0)
+    said = turns_of(ROOT / "audio_samples" / f"{SAMPLES[index % len(SAMPLES)]}.flac")
+    async with caller:
+        return await caller.converse(said[:turns], barge_in=True)
+
+
+def show(name: str, values_ms: list[float]) -> None:
+    if values_ms:
+        p50, p95 = np.percentile(values_ms, [50, 95])
+        print(f"{name}: p50 {p50:.0f} ms, p95 {p95:.0f} ms ({len(values_ms)} turns)")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--calls", type=int, default=1)
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--wire", choices=["audiosocket", "twilio", "both"], default="both")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Settings(
+            data_dir=Path(folder),
+            recognizer="sphinx",
+            most_calls=max(2, options.calls),
+            most_calls_per_address=max(2, options.calls),
+            twilio_auth_token=SecretStr(TOKEN),
+        )
+        asyncio.run(measure(options.calls, options.turns, options.wire, settings))
+
+
+if __name__ == "__main__":
+    main()
