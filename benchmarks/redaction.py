@@ -1,6 +1,7 @@
 """Recall and precision of redaction by entity, over 5,000 generated utterances.
 
-    python benchmarks/redaction.py [--count 5000] [--seed 7] [--errors 0.1] [--misses 20]
+    python benchmarks/redaction.py [--count 5000] [--seed 7] [--errors 0.1] [--dropped]
+        [--misses 20]
 
 Every utterance is made of one or two sentences with random values, typed or spoken the ways people
 say them; a third hold no personal data but numbers that look like it (sums, dates, times,
@@ -81,12 +82,16 @@ def said(rng: random.Random, digits: str) -> str:
     return " ".join(words)
 
 
-def misheard(rng: random.Random, words: str, rate: float) -> str:
-    """Digits as a recogniser may write them: homophones and fillers at `rate`."""
+def misheard(rng: random.Random, words: str, rate: float, dropped: bool) -> str:
+    """Digits as a recogniser may write them: homophones and fillers at `rate`, and with
+    `dropped` half as many words lost (never a first or last one: the value must stay where it was said)."""
     alike = {"four": "for", "two": "to", "eight": "ate", "one": "won", "three": "tree"}
     heard = []
-    for word in words.split():
+    said = words.split()
+    for place, word in enumerate(said):
         drawn = rng.random()
+        if dropped and 0 < place < len(said) - 1 and rng.random() < rate / 2:
+            continue
         heard.append(alike.get(word, word) if drawn < rate else word)
         if drawn > 1 - rate / 2:
             heard.append("uh")
@@ -279,7 +284,7 @@ def harmless(rng: random.Random, spoken: bool) -> str:
     )
 
 
-def utterance(rng: random.Random, errors: float) -> Utterance:
+def utterance(rng: random.Random, errors: float, dropped: bool = False) -> Utterance:
     spoken = rng.random() < 0.6
     lead = rng.choice(["", "hi ", "yes ", "okay so ", "um ", "well "])
     text, truth, names = lead, [], []
@@ -289,7 +294,7 @@ def utterance(rng: random.Random, errors: float) -> Utterance:
         kind = rng.choice(list(MAKERS))
         frame, value = MAKERS[kind](rng, spoken)
         if spoken and errors and kind in ("card", "phone", "account", "iban"):
-            value = misheard(rng, value, errors).removesuffix(" uh")
+            value = misheard(rng, value, errors, dropped).removesuffix(" uh")
         before, after = frame.split("{}")
         start = len(text) + len(before)
         text += before + value + after
@@ -308,6 +313,7 @@ def main() -> None:
     options.add_argument("--seed", type=int, default=7)
     options.add_argument("--misses", type=int, default=0, help="show so many failures")
     options.add_argument("--errors", type=float, default=0.0, help="misheard digit words")
+    options.add_argument("--dropped", action="store_true", help="and lose half as many words")
     chosen = options.parse_args()
     rng = random.Random(chosen.seed)
     right: Counter[tuple[str, bool]] = Counter()
@@ -316,7 +322,7 @@ def main() -> None:
     found: Counter[tuple[str, bool]] = Counter()
     failures, spent = [], []
     for _ in range(chosen.count):
-        one = utterance(rng, chosen.errors)
+        one = utterance(rng, chosen.errors, chosen.dropped)
         began = time.process_time()
         result = redact(one.text, one.names)
         spent.append(time.process_time() - began)

@@ -58,7 +58,10 @@ def test_numbers_that_are_nobodys_stay(text: str) -> None:
         ("my phone number is for one five seven uh five oh nine seven oh five", "[PHONE]"),
         ("the policy number is won four one four six three", "the policy number is [ACCOUNT]"),
         ("account number fifty nine seventy for double for", "account number [ACCOUNT]"),
-        ("it's five eight triple two um one seven three six three uh five oh five one nine for", ""),
+        (
+            "it's five eight triple two um one seven three six three uh five oh five one nine for",
+            "",
+        ),
     ],
 )
 def test_misheard_digits_go_with_the_others(text: str, wanted: str) -> None:

@@ -10,6 +10,7 @@ from nlu.types import (
     ConversationSoFar,
     Emotion,
     Grant,
+    Intensity,
     Language,
     Source,
     Transcript,
@@ -192,3 +193,33 @@ def _is_whole(result: Understanding) -> None:
         assert -1.0 <= estimate.valence <= 1.0
         assert -1.0 <= estimate.arousal <= 1.0
         assert 0.0 <= estimate.confidence <= 1.0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "oh great, another delay, just wonderful",
+        "fantastic, broken again",
+        "thanks for nothing",
+    ],
+)
+def test_sarcasm_is_read_as_mild_frustration_in_doubt(mind: Understander, text: str) -> None:
+    result = mind.understand(Transcript(text), grants=BOTH)
+    assert result.words.top is Emotion.ANGRY
+    assert result.words.confidence <= 0.5 or result.words.intensity is not Intensity.LOW
+    assert result.words.probabilities[Emotion.HAPPY] < 0.1
+    assert "thanks" not in result.signals
+    assert abs(sum(result.words.probabilities.values()) - 1) < 1e-6
+
+
+def test_sincere_thanks_stay_glad(mind: Understander) -> None:
+    result = mind.understand(
+        Transcript("thank you so much you've been wonderful, it works again now"), grants=BOTH
+    )
+    assert "thanks" in result.signals
+    assert result.words.top is Emotion.HAPPY
+
+
+def test_sarcasm_does_not_make_a_feeling_without_consent(mind: Understander) -> None:
+    result = mind.understand(Transcript("fantastic, broken again"), grants={})
+    assert result.words.abstained == "no consent to read feeling from words"
