@@ -4,7 +4,7 @@ scaling  the shipped recordings, four times over, with one worker and with two: 
          CPU seconds. `--ray` adds Ray with two.
 killed   a run with two workers is killed (SIGKILL) at random moments and started again until it is
          done; every file must be the same as that of an unbroken run.
-memory   the peak memory of a worker for a 10-hour recording (two minutes of speech an hour,
+memory   the peak memory of a worker for a 10-hour recording (a minute of speech an hour,
          the rest silence) and for one minute of it.
 """
 
@@ -30,7 +30,7 @@ from voice.types import RATE_HZ
 
 SAMPLES = Path(__file__).parents[1] / "audio_samples"
 HOURS = 10
-SPEECH_S = 120
+SPEECH_S = 60
 
 
 def command(*arguments: str) -> list[str]:

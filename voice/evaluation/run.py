@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ def _plan(gathered: Gathered, folder: RunFolder, options: Options) -> Plan:
     settings = load_settings()
     pack = load_pack(options.pack or settings.pack)
     common = {
-        "pack": pack.name,
+        "pack": _digest(pack.directory),
         "recognizer": options.recognizer or settings.recognizer,
         "model": settings.whisper_model,
         "jurisdiction": settings.jurisdiction,
@@ -132,6 +133,14 @@ def _plan(gathered: Gathered, folder: RunFolder, options: Options) -> Plan:
         tuple(failures),
         sum(duration_ms for duration_ms, _ in tasks),
     )
+
+
+def _digest(folder: Path) -> str:
+    """A pack that was edited makes results stale."""
+    found = hashlib.sha256(folder.name.encode())
+    for path in sorted(folder.rglob("*.yaml")):
+        found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 def _known(store: Any, job: Job) -> Any:
