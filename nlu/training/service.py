@@ -71,9 +71,13 @@ def sentences(seed: int, *, held_out: bool, each: int) -> Rows:
 
 
 def filled(seed: int, each: int) -> Rows:
-    """Up to `each` different sentences an emotion from the templates, their choices drawn."""
+    """Up to `each` different sentences an emotion from the templates, their choices drawn.
+
+    A sentence of `development` is never among them.
+    """
     parts = _parts()
     slots: dict[str, list[str]] = parts["slots"]
+    fitted = {corpora.speech_like(text) for text, _ in development()}
     chance = random.Random(seed)
     rows: Rows = []
     for emotion, templates in parts["templates"].items():
@@ -82,7 +86,7 @@ def filled(seed: int, each: int) -> Rows:
             for at in range(2 * each)
             for template in [templates[at % len(templates)]]
         }
-        kept = sorted(made)
+        kept = sorted(text for text in made if corpora.speech_like(text) not in fitted)
         chance.shuffle(kept)
         number = EMOTIONS.index(Emotion(emotion))
         rows += [(_dressed(text, chance), number) for text in kept[:each]]

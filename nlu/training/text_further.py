@@ -18,7 +18,6 @@ import numpy as np
 import numpy.typing as npt
 
 from nlu.errors import AttuneError
-from nlu.training import service
 from nlu.training import text as training
 from nlu.training import texts as corpora
 from nlu.training.text_student import Examples, Student, fit
@@ -107,6 +106,7 @@ def _member(
 
 
 def main() -> None:
+    """Read the arguments and train."""
     asked = argparse.ArgumentParser(description=__doc__)
     for name in ("data", "start", "out"):
         asked.add_argument(f"--{name}", type=Path, required=True)

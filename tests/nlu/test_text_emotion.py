@@ -58,6 +58,37 @@ def test_an_ordinary_request_shows_no_feeling(model: TextModel, text: str) -> No
     assert estimate.intensity is Intensity.NONE
 
 
+@pytest.mark.parametrize(
+    ("text", "feeling", "least"),
+    [
+        (
+            "i want my money back and i want it now this is the second broken item in a month",
+            Emotion.ANGRY,
+            Intensity.MEDIUM,
+        ),
+        ("fine but it had better work this time", Emotion.ANGRY, Intensity.LOW),
+        ("you people have lost my package twice", Emotion.ANGRY, Intensity.LOW),
+        (
+            "i have been waiting at home for two days and nobody came that is not acceptable",
+            Emotion.ANGRY,
+            Intensity.MEDIUM,
+        ),
+        ("thank you that is kind of you", Emotion.HAPPY, Intensity.LOW),
+        ("where is my order", Emotion.NEUTRAL, Intensity.NONE),
+        ("when will i get the money back", Emotion.NEUTRAL, Intensity.NONE),
+        ("the order number is five five zero three one", Emotion.NEUTRAL, Intensity.NONE),
+        ("can you send me an invoice", Emotion.NEUTRAL, Intensity.NONE),
+    ],
+)
+def test_demands_and_failures_are_told_from_requests(
+    model: TextModel, text: str, feeling: Emotion, least: Intensity
+) -> None:
+    steps = list(Intensity)
+    estimate = model.estimate(text, GRANT)
+    assert estimate.top is feeling
+    assert steps.index(estimate.intensity) >= steps.index(least)
+
+
 def test_valence_and_arousal_point_where_the_feeling_does(model: TextModel) -> None:
     glad = model.estimate("thank you so much, you have been wonderful", GRANT)
     cross = model.estimate("this is outrageous, I am absolutely furious with you", GRANT)

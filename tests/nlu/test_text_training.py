@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import numpy as np
@@ -48,12 +49,34 @@ def test_made_sentences_repeat_and_never_share_a_feeling_with_the_held_out_ones(
     assert not {text for text, n in train if n} & {text for text, n in held if n}
 
 
-def test_the_measured_sentences_are_not_trained_on() -> None:
-    path = Path("benchmarks/service_texts.tsv")
-    measured = {speech_like(line.split("\t")[1]) for line in path.read_text("utf-8").splitlines()}
+@pytest.mark.parametrize("name", ["service_texts", "service_texts_frozen"])
+def test_the_measured_sentences_are_not_trained_on(name: str) -> None:
+    lines = Path(f"benchmarks/{name}.tsv").read_text("utf-8").splitlines()
+    measured = {speech_like(line.split("\t")[1]) for line in lines}
     known = service.sentences(0, held_out=False, each=800) + service.phrases()
-    known += service.development()
+    known += service.development() + service.filled(0, 600)
     assert not measured & {speech_like(text) for text, _ in known}
+
+
+def test_the_blend_is_fitted_on_sentences_that_no_network_and_no_bank_has_seen() -> None:
+    fitted = {speech_like(text) for text, _ in service.development()}
+    known = service.phrases() + service.filled(0, 600)
+    known += service.sentences(0, held_out=False, each=800)
+    assert not fitted & {speech_like(text) for text, _ in known}
+
+
+def test_templates_give_different_sentences_of_every_feeling_with_nothing_left_to_fill() -> None:
+    made = service.filled(0, 200)
+    assert made == service.filled(0, 200)
+    assert {number for _, number in made} == set(range(len(EMOTIONS)))
+    assert len({text.lower().rstrip(".!?") for text, _ in made}) == len(made)
+    assert not [text for text, _ in made if set("[]{}|") & set(text)]
+
+
+def test_a_template_s_choices_and_slots_are_drawn() -> None:
+    slots = {"thing": ["lamp"], "times": ["twice"]}
+    said = service.fill("you [have|] lost my {thing} {times}", slots, random.Random(1))
+    assert said in ("you have lost my lamp twice", "you lost my lamp twice")
 
 
 def test_a_threshold_parts_what_can_be_parted() -> None:
