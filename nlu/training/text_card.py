@@ -66,7 +66,8 @@ expected calibration error {metrics["ece_28_labels_word_errors"]:.3f} over the 2
 The first row of each pair is as written, the second with 15 % word errors put in five times.
 `service_texts_frozen.tsv` was written before the bank and the training sentences were enlarged, by
 the same hand, and no choice hung on it; `service_texts.tsv` was looked at when the shares of the
-blend's fit were chosen. Expect less from real calls. `benchmarks/text_emotion.py` measures them again.
+blend's fit were chosen. Expect less from real calls.
+`benchmarks/text_emotion.py` measures them again.
 
 ## Aimed at and not reached
 

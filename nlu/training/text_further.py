@@ -20,7 +20,7 @@ import numpy.typing as npt
 from nlu.errors import AttuneError
 from nlu.training import text as training
 from nlu.training import texts as corpora
-from nlu.training.text_student import Examples, Student, fit
+from nlu.training.text_student import Examples, Student, StudentSettings, fit
 from nlu.wordpiece import WordPiece
 
 _log = logging.getLogger(__name__)
@@ -52,12 +52,13 @@ def further(data: Path, start: Path, out: Path, seed: int = 0) -> dict[str, Any]
     for at in range(sum(name.startswith("vectors_") for name in held)):
         members.append(_member(held, str(at), examples, seed + at))
         _log.info("text: network %d trained further", at + 1)
-    prepared = training.Prepared(pieces, members[0]["scales"], members[0]["linear_bias"], examples)
+    begun = np.zeros(0, np.float32)
+    prepared = training.Prepared(pieces, begun, begun, examples)
     settings = replace(SETTINGS, student=_student_settings())
     return training.write(prepared, members, data, out, seed, settings)
 
 
-def _student_settings() -> Any:
+def _student_settings() -> StudentSettings:
     return replace(
         SETTINGS.student, epochs=EPOCHS, learning_rate=LEARNING_RATE, averaging=AVERAGING
     )
