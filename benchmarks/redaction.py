@@ -84,7 +84,7 @@ def said(rng: random.Random, digits: str) -> str:
 
 def misheard(rng: random.Random, words: str, rate: float, dropped: bool) -> str:
     """Digits as a recogniser may write them: homophones and fillers at `rate`, and with
-    `dropped` half as many words lost (never a first or last one: the value must stay where it was said)."""
+    `dropped` half as many words lost (never a first or last one: the value must keep its place)."""
     alike = {"four": "for", "two": "to", "eight": "ate", "one": "won", "three": "tree"}
     heard = []
     said = words.split()
