@@ -71,11 +71,13 @@ class AudioSocketChannel(LiveLine):
     async def _receive(self) -> None:
         messages, self._early = self._early, []
         while self._take(messages):
+            wait_s = max((self._pace.count() for _ in messages), default=0.0)
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
             messages = self._decoder.feed(await self._read())
 
     def _take(self, messages: list[Message]) -> bool:
         for message in messages:
-            self._pace.count()
             match message:
                 case Sound(samples):
                     self._arrivals.push(samples)

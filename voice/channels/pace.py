@@ -5,26 +5,27 @@ from __future__ import annotations
 import time
 
 from voice.channels.live import Clock
-from voice.channels.wire import WireError
 
 MESSAGES_PER_S = 200.0
 """Four times what a telephone sends."""
 BURST = 600.0
+"""What a line may have held back while it, or we, stood still."""
 
 
 class MessagePace:
-    """A bucket of messages that fills at a steady rate."""
+    """A bucket of messages that fills at a steady rate.
+
+    Whoever sends more is read more slowly, not cut off: a burst may as well be our own stall.
+    """
 
     def __init__(self, clock: Clock = time.monotonic) -> None:
         self._clock = clock
         self._left = BURST
         self._at_s = clock()
 
-    def count(self) -> None:
-        """Count a message. Raises `WireError` when there have been too many."""
+    def count(self) -> float:
+        """Count a message; the seconds to wait before the next is read, mostly 0."""
         now_s = self._clock()
-        self._left = min(BURST, self._left + (now_s - self._at_s) * MESSAGES_PER_S)
+        self._left = min(BURST, self._left + (now_s - self._at_s) * MESSAGES_PER_S) - 1.0
         self._at_s = now_s
-        self._left -= 1.0
-        if self._left < 0:
-            raise WireError(f"more than {MESSAGES_PER_S:g} messages a second")
+        return max(0.0, -self._left / MESSAGES_PER_S)

@@ -86,7 +86,8 @@ class TwilioChannel(LiveLine):
 
     async def _receive(self) -> None:
         while (text := await self._socket.receive()) is not None:
-            self._pace.count()
+            if (wait_s := self._pace.count()) > 0:
+                await asyncio.sleep(wait_s)
             match wire.parse(text):
                 case wire.Media() as piece:
                     self._arrivals.alive()
