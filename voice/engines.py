@@ -136,7 +136,7 @@ def open_loop(
         call_id=name,
         store=engines.store,
         consents=identity.consents or {},
-        channel=channel.name,
+        channel=channel.name.split()[0],
         started_at=now,
         data_dir=engines.settings.data_dir if channel.live else None,
     )

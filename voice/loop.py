@@ -218,6 +218,8 @@ class VoiceLoop:
                 self._finish_answer()
             return
         if self._turn is not None:
+            if activity.speech:
+                self._interruption.learn(activity.level_db)
             self._turn.ear.hear(frame)
             if self._turn.ear.due:
                 await self._now_or_later(self._listen(self._turn))

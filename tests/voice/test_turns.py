@@ -214,6 +214,17 @@ def test_a_hum_does_not_interrupt_and_speech_does() -> None:
     assert not interrupting(bright, 0.3)
 
 
+def test_somebody_far_quieter_than_the_caller_does_not_interrupt() -> None:
+    speech = voice(np.full(8000, 180.0), np.ones(8000))
+    bright = (speech + np.random.default_rng(1).normal(0, 900, 8000)).astype(np.int16)
+    detector = InterruptionDetector()
+    for _ in range(100):
+        detector.learn(-20.0)
+    distant = VoiceActivity(0.95, True, -40.0, -70.0)
+    frames = [AudioFrame(bright[i : i + FRAME_SAMPLES], i // 16) for i in range(0, 7680, 320)]
+    assert not any(detector.push(frame, distant) for frame in frames)
+
+
 @pytest.mark.parametrize("text", ["mm hm", "okay", "yeah right", "uh huh", "I see"])
 def test_words_that_only_say_i_am_listening(text: str) -> None:
     assert is_backchannel(text)

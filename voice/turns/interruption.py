@@ -20,8 +20,11 @@ SPEECH_SHARE = 0.75
 ARTICULATED_SHARE = 0.4
 SURE = 0.6
 ABOVE_NOISE_DB = 9.0
+BELOW_CALLER_DB = 12.0
+QUIETEST_DBFS = -50.0
 HUM_TILT_DB = -17.0
 _SPLIT_HZ = 1_000
+_LEARNING = 0.05
 
 _BACKCHANNEL = re.compile(
     r"^((mm|mhm|hm+|mm hm+|uh huh|uh|ah|oh|yeah|yes|yep|ok|okay|right|sure|i see|got it|alright|"
@@ -35,6 +38,12 @@ class InterruptionDetector:
     def __init__(self) -> None:
         self._speech: deque[bool] = deque(maxlen=WINDOW_MS // FRAME_MS)
         self._articulated: deque[bool] = deque(maxlen=WINDOW_MS // FRAME_MS)
+        self._caller_db: float | None = None
+
+    def learn(self, level_db: float) -> None:
+        """The caller is speaking at this level: people in the background are quieter."""
+        known = self._caller_db if self._caller_db is not None else level_db
+        self._caller_db = known + _LEARNING * (level_db - known)
 
     def reset(self) -> None:
         """The assistant begins a new stretch of speech."""
@@ -43,7 +52,10 @@ class InterruptionDetector:
 
     def push(self, frame: AudioFrame, activity: VoiceActivity) -> bool:
         """Whether the caller has, with this frame, clearly begun to interrupt."""
-        loud = activity.level_db > activity.noise_floor_db + ABOVE_NOISE_DB
+        quietest_db = QUIETEST_DBFS
+        if self._caller_db is not None:
+            quietest_db = max(quietest_db, self._caller_db - BELOW_CALLER_DB)
+        loud = activity.level_db > max(quietest_db, activity.noise_floor_db + ABOVE_NOISE_DB)
         speech = activity.probability >= SURE and loud
         self._speech.append(speech)
         self._articulated.append(speech and spectral_tilt_db(frame) > HUM_TILT_DB)
