@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from nlu.emotion.acoustic import AcousticModel
 from nlu.emotion.frames import describe
 from nlu.errors import AttuneError
+from nlu.training.natural import checking_pieces
 from nlu.types import AgentAudio, CallerAudio, Emotion, EmotionEstimate, Grant, Samples, Source
 
 RATE_HZ = 16_000
@@ -191,9 +193,21 @@ def test_a_long_recording_is_judged_by_its_end_within_a_bounded_window(
 
 def test_the_card_says_licence_data_seed_and_figures(model: AcousticModel) -> None:
     assert "CC BY-NC-SA 4.0" in model.card["licence"]
-    assert set(model.card["data"]) >= {"ravdess", "nemo"}
+    assert set(model.card["data"]) == {"librispeech", "nemo", "ravdess"}
     assert isinstance(model.card["seed"], int)
     assert set(model.card["metrics"]) >= {"single_corpus", "corpus_left_out"}
+
+
+def test_ordinary_readers_are_neutral_and_hardly_ever_surely_angry(model: AcousticModel) -> None:
+    data = os.environ.get("ATTUNE_DATA")
+    pieces = checking_pieces(Path(data)) if data else []
+    if not pieces:
+        pytest.skip("needs LibriSpeech in the folder that ATTUNE_DATA names")
+    said = [judged(model, piece.read(RATE_HZ)) for piece in pieces[::3]]
+    calm = [one.abstained is not None or one.top is Emotion.NEUTRAL for one in said]
+    surely_angry = [one.top is Emotion.ANGRY and one.confidence >= 0.5 for one in said]
+    assert np.mean(calm) >= 0.8
+    assert np.mean(surely_angry) <= 0.03
 
 
 def test_a_missing_or_foreign_file_is_one_sentence(tmp_path: Path) -> None:

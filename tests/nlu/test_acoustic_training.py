@@ -60,10 +60,9 @@ def test_a_corpus_of_ordinary_speech_alone_teaches_nothing(tmp_path: Path) -> No
         train(tmp_path, tmp_path / "out")
 
 
-def test_ordinary_speech_raises_the_chance_of_neutral_for_a_voice_between(
+def test_with_ordinary_speech_neutral_is_lifted_to_its_share_of_callers(
     corpus: Path, tmp_path: Path
 ) -> None:
-    """The same voices once more, unacted: a corpus of neutral rows joins in training."""
     pytest.importorskip("torch", reason="needs the training extra")
     from nlu.training.acoustic import AcousticSettings, train
     from nlu.training.acoustic_blend import BlendSettings
@@ -88,11 +87,14 @@ def test_ordinary_speech_raises_the_chance_of_neutral_for_a_voice_between(
     held = train(tmp_path / "data", tmp_path, seed=3, settings=small)
     assert held["judging"]["neutral_lift"] > 1.0
     assert list(held["metrics"]["single_corpus"]) == ["made"]
-    model = AcousticModel.load(tmp_path / "acoustic.onnx")
     grant = Grant("emotion_voice", "tester", "unknown", "sounds made for tests")
-    said = model.estimate(CallerAudio(utterance("neutral", 5, 3), RATE_HZ), grant)
-    assert said.top is Emotion.NEUTRAL
-    assert sum(said.probabilities.values()) == pytest.approx(1.0)
+    audio = CallerAudio(utterance("neutral", 2, 20), RATE_HZ)
+    lifted = AcousticModel(tmp_path / "acoustic.onnx").estimate(audio, grant)
+    held["judging"]["neutral_lift"] = 0.0
+    (tmp_path / "acoustic.json").write_text(json.dumps(held), "utf-8")
+    plain = AcousticModel(tmp_path / "acoustic.onnx").estimate(audio, grant)
+    assert lifted.probabilities[Emotion.NEUTRAL] > plain.probabilities[Emotion.NEUTRAL]
+    assert sum(lifted.probabilities.values()) == pytest.approx(1.0)
 
 
 def test_a_run_writes_weights_and_a_card_and_the_model_hears_a_new_speaker(
