@@ -40,13 +40,22 @@ COMMANDS = {
 class _LazyGroup(TyperGroup):
     """Lists the commands without importing them; imports the one that is run."""
 
+    _describing = False
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        self._describing = True
+        try:
+            super().format_help(ctx, formatter)
+        finally:
+            self._describing = False
+
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
         return [name for name in COMMANDS if importlib.util.find_spec(f"voice.commands.{name}")]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in self.list_commands(ctx):
             return None
-        if sys.argv[1:2] in ([], ["--help"]):
+        if self._describing:
             return TyperCommand(cmd_name, help=COMMANDS[cmd_name])
         module = importlib.import_module(f"voice.commands.{cmd_name}")
         command = typer.main.get_command(module.app)
