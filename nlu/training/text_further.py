@@ -36,7 +36,9 @@ SETTINGS = training.TextSettings(
 )
 
 
-def further(data: Path, start: Path, out: Path, seed: int = 0) -> dict[str, Any]:
+def further(
+    data: Path, start: Path, out: Path, seed: int = 0, learning_rate: float = LEARNING_RATE
+) -> dict[str, Any]:
     """Train the members of `start`/text.npz further into `out`; gives what `text.json` holds.
 
     Raises `AttuneError` when there is no model to start from. Needs the training extra.
@@ -48,20 +50,17 @@ def further(data: Path, start: Path, out: Path, seed: int = 0) -> dict[str, Any]
         raise AttuneError(f"{start}: no text.npz to start from; name its folder.") from None
     pieces = bytes(held["vocabulary"]).decode("utf-8").split("\n")
     examples = _examples(data, pieces, seed)
+    student = replace(
+        SETTINGS.student, epochs=EPOCHS, learning_rate=learning_rate, averaging=AVERAGING
+    )
     members = []
     for at in range(sum(name.startswith("vectors_") for name in held)):
-        members.append(_member(held, str(at), examples, seed + at))
+        members.append(_member(held, str(at), examples, seed + at, student))
         _log.info("text: network %d trained further", at + 1)
     begun = np.zeros(0, np.float32)
     prepared = training.Prepared(pieces, begun, begun, examples)
-    settings = replace(SETTINGS, student=_student_settings())
+    settings = replace(SETTINGS, student=student)
     return training.write(prepared, members, data, out, seed, settings)
-
-
-def _student_settings() -> StudentSettings:
-    return replace(
-        SETTINGS.student, epochs=EPOCHS, learning_rate=LEARNING_RATE, averaging=AVERAGING
-    )
 
 
 def _examples(data: Path, pieces: list[str], seed: int) -> Examples:
@@ -81,7 +80,11 @@ def _examples(data: Path, pieces: list[str], seed: int) -> Examples:
 
 
 def _member(
-    held: dict[str, npt.NDArray[np.generic]], at: str, examples: Examples, seed: int
+    held: dict[str, npt.NDArray[np.generic]],
+    at: str,
+    examples: Examples,
+    seed: int,
+    settings: StudentSettings,
 ) -> dict[str, npt.NDArray[np.generic]]:
     import torch
 
@@ -91,7 +94,6 @@ def _member(
 
     torch.set_num_threads(1)
     torch.manual_seed(seed)
-    settings = _student_settings()
     scales = held[f"scales_{at}"].astype(np.float32)
     start = np.asarray(held[f"vectors_{at}"].astype(np.float32) * scales[:, None], np.float32)
     bias = held[f"linear_bias_{at}"].astype(np.float32)
@@ -112,9 +114,10 @@ def main() -> None:
     for name in ("data", "start", "out"):
         asked.add_argument(f"--{name}", type=Path, required=True)
     asked.add_argument("--seed", type=int, default=0)
+    asked.add_argument("--learning-rate", type=float, default=LEARNING_RATE)
     options = asked.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    further(options.data, options.start, options.out, options.seed)
+    further(options.data, options.start, options.out, options.seed, options.learning_rate)
 
 
 if __name__ == "__main__":
