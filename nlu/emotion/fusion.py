@@ -30,7 +30,9 @@ Row = npt.NDArray[np.float64]
 
 _SHIPPED = Path(__file__).parents[1] / "weights" / "fusion.json"
 _FLOOR = 0.01
+_VOICE_FLOOR = 0.05
 _MOST_IN_DOUBT = 0.5
+_GLAD = 0.8
 EMOTIONS = tuple(Emotion)
 _POSITIVE = frozenset({Emotion.HAPPY})
 _NEGATIVE = frozenset({Emotion.SAD, Emotion.ANGRY, Emotion.ANXIOUS})
@@ -85,7 +87,8 @@ class Pool:
         """
         by_voice = self.voice_gate.of(reliability[:, :2])[:, None] * self.voice
         by_words = self.words_gate.of(reliability[:, 2:])[:, None] * self.words
-        logits = self.bias + by_voice * _log(voice) + by_words * _log(words)
+        heard, said = _log(voice, _VOICE_FLOOR), _log(words, _FLOOR)
+        logits = self.bias + by_voice * heard + by_words * said
         return softmax(logits / self.temperature)
 
 
@@ -126,16 +129,22 @@ def fuse(
     conflict = _conflict(voice, words, pool)
     if conflict is not None:
         pooled = _settled(pooled, conflict)
+    elif voice.top in _FLAT and words.top in _POSITIVE and words.confidence >= _GLAD:
+        # Thanks are seldom sung: a level voice leaves them what they are.
+        pooled = _on_top(pooled, words.top)
     return _estimate(pooled, voice, words, conflict), conflict
 
 
 def _conflict(voice: EmotionEstimate, words: EmotionEstimate, pool: Pool) -> Conflict | None:
     if voice.top is words.top or words.confidence < pool.sure_words:
         return None
+    if voice.top in _FLAT and words.top in _POSITIVE:
+        return None
     # People say in a level voice that they are angry or sad: a flat voice, sure or not, is weak
     # evidence against it. Acted corpora, whose neutral voices mean neutral, cannot show this.
     flat_under_feeling = voice.top in _FLAT and words.top in _NEGATIVE
-    if not flat_under_feeling and voice.confidence < pool.sure_voice:
+    if not flat_under_feeling and (voice.top in _FLAT or voice.confidence < pool.sure_voice):
+        # Nor does a level voice contradict thanks: the pool decides there.
         return None
     return Conflict(_kind(voice.top, words.top), voice.top, words.top)
 
@@ -171,6 +180,11 @@ def _settled(pooled: Row, conflict: Conflict) -> Row:
     }.get(conflict.kind)
     if chosen is None:
         return pooled
+    return _on_top(pooled, chosen)
+
+
+def _on_top(pooled: Row, chosen: Emotion) -> Row:
+    """The same probabilities with `chosen` in the place of the most probable."""
     settled = pooled.copy()
     top, at = int(settled.argmax()), EMOTIONS.index(chosen)
     settled[top], settled[at] = pooled[at], pooled[top]
@@ -212,9 +226,10 @@ def _row(estimate: EmotionEstimate) -> Row:
     return np.asarray([[estimate.probabilities.get(emotion, 0.0) for emotion in EMOTIONS]])
 
 
-def _log(probabilities: Row) -> Row:
-    """Floored, so that a class a source cannot name is doubted and not forbidden."""
-    return np.asarray(np.log(np.maximum(probabilities, _FLOOR)))
+def _log(probabilities: Row, floor: float) -> Row:
+    """Floored, so that a class a source cannot name is doubted and not forbidden; the voice's floor
+    is higher, since a voice unlike its training may be surely neutral and wrong."""
+    return np.asarray(np.log(np.maximum(probabilities, floor)))
 
 
 def softmax(logits: Row) -> Row:

@@ -67,6 +67,17 @@ def test_a_conflict_is_a_result_of_its_own(
     assert (fused.confidence <= 0.5) == (kind is not ConflictKind.NEGATIVE_WORDS_FLAT_VOICE)
 
 
+def test_thanks_in_a_level_voice_are_thanks_and_no_conflict() -> None:
+    fused, conflict = fuse(voice(neutral=0.99), words(happy=0.99))
+    assert (fused.top, conflict) == (Emotion.HAPPY, None)
+
+
+@pytest.mark.parametrize("heard", ["angry", "sad", "anxious"])
+def test_sure_happy_words_outweigh_an_unsure_voice(heard: str) -> None:
+    fused, conflict = fuse(voice(**{heard: 0.45, "neutral": 0.3}), words(happy=0.95))
+    assert (fused.top, conflict) == (Emotion.HAPPY, None)
+
+
 def test_possible_sarcasm_is_frustration_of_low_intensity() -> None:
     angry = feeling(Source.VOICE, angry=0.95, intensity=Intensity.HIGH)
     fused, _ = fuse(angry, words(happy=0.95))
@@ -90,6 +101,13 @@ def test_a_level_voice_does_not_talk_down_what_the_words_say() -> None:
     assert fused.top is Emotion.ANGRY
     assert conflict is not None
     assert conflict.kind is ConflictKind.NEGATIVE_WORDS_FLAT_VOICE
+
+
+def test_thanks_in_a_level_voice_are_thanks() -> None:
+    fused, conflict = fuse(voice(neutral=0.95), words(happy=0.95))
+    assert fused.top is Emotion.HAPPY
+    assert conflict is None
+    assert fuse(voice(neutral=0.8), words(happy=0.5))[0].top is Emotion.NEUTRAL
 
 
 def test_noise_takes_weight_from_the_voice() -> None:
