@@ -3,20 +3,21 @@
     python benchmarks/fusion.py --data DIR [--fit] [--seed 0] [--cache FILE]
 
 There is no corpus here in which the same person's voice and words were judged together, so pairs
-are made: a recording of a RAVDESS actor (judged by models that were trained on other actors, in
-five folds) and a GoEmotions text (judged by the shipped text model) of the same label. Pairs to fit
-take the actors of folds 0-2 and the texts of the dev set; pairs to measure take the actors of folds
-3-4 and the texts of the test set. Recordings are clean, on the telephone, and in noise at 20 and
+are made: a recording (of RAVDESS and nEMO, for neutral of LibriSpeech's readers as well, each as
+often; judged by models of the shipped mixture that were trained on other speakers, in five folds)
+and a GoEmotions text (judged by the shipped text model) of the same label. Pairs to fit take the
+speakers of folds 0-2 and the texts of the dev set; pairs to measure take the speakers of folds 3-4
+and the texts of the test set. Recordings are clean, on the telephone, and in noise at 20 and
 10 dB; texts are speech-like with 0-30 % word errors, of which the recogniser's confidence tells
 half. Pairs with different labels measure how often a conflict is noticed.
 
 What cannot be concluded: voice and words of a pair are independent given the label, while a
 caller's own are not (they agree more, and fail together in the same hard turns), so the gain on
-real calls may be smaller; the voices are acted in two sentences; sarcasm and restraint do not occur
-at all, so what a conflict means is policy (docs/understanding.md) and not fitted; voiced seconds
-vary too little to fit their weight, which is set by hand; `confused` has no voice of its own, so
-its texts are paired with neutral and surprised ones. The voices are of one corpus: on voices unlike
-it the voice is worth less than these weights say, and only its abstention protects from that.
+real calls may be smaller; the voices are acted or read; sarcasm and restraint do not occur at all,
+so what a conflict means is policy (docs/understanding.md) and not fitted; voiced seconds vary too
+little to fit their weight, which is set by hand; `confused` has no voice of its own, so its texts
+are paired with neutral and surprised ones. On voices unlike these corpora the voice is worth less
+than these weights say, and only its abstention protects from that.
 
 `--fit` writes `nlu/weights/fusion.json`. Needs the training extra for the held-out voices.
 """
@@ -40,14 +41,15 @@ Row = npt.NDArray[np.float64]
 OUT = Path(__file__).parents[1] / "nlu" / "weights" / "fusion.json"
 CONDITIONS = ("clean", "telephone", "noise_20_db", "noise_10_db")
 SHARES = {
-    Emotion.NEUTRAL: 0.4,
-    Emotion.ANGRY: 0.2,
-    Emotion.HAPPY: 0.15,
-    Emotion.SAD: 0.1,
-    Emotion.ANXIOUS: 0.1,
+    Emotion.NEUTRAL: 0.5,
+    Emotion.ANGRY: 0.16,
+    Emotion.HAPPY: 0.12,
+    Emotion.SAD: 0.08,
+    Emotion.ANXIOUS: 0.09,
     Emotion.SURPRISED: 0.05,
 }
-"""How often each label is taken to occur at a service desk: an assumption, not a count."""
+"""How often each label is taken to occur at a service desk: an assumption, not a count. Neutral as
+in the acoustic model (`neutral_share`)."""
 
 CONFUSED = 0.05
 CONFUSED_VOICE = {Emotion.NEUTRAL: 0.7, Emotion.SURPRISED: 0.3}
@@ -60,13 +62,15 @@ FALSE_CONFLICTS = 0.03
 
 @dataclass(frozen=True)
 class Judged:
-    """One source's estimates: probabilities [n, 7], confidence [n], label [n], two signals [n]."""
+    """One source's estimates: probabilities [n, 7], confidence [n], label [n], two signals [n],
+    what is held out together [n], corpus [n]."""
 
     chances: Row
     confidence: Row
     label: npt.NDArray[np.intp]
     signals: Row
     group: npt.NDArray[np.intp]
+    corpus: npt.NDArray[np.str_]
 
     def where(self, chosen: npt.NDArray[np.bool_]) -> Judged:
         """The rows marked in `chosen`."""
@@ -76,6 +80,7 @@ class Judged:
             self.label[chosen],
             self.signals[chosen],
             self.group[chosen],
+            self.corpus[chosen],
         )
 
 
@@ -100,31 +105,26 @@ class Pairs:
         return self.voice.chances[self.of_voice], self.words.chances[self.of_words]
 
 
-def judge_voices(data: Path, seed: int, cache: Path | None) -> Judged:
-    """Every RAVDESS clip in every condition, by models that never heard its actor. `group` is the
-    fold of the actor."""
+FIELDS = ("chances", "confidence", "label", "signals", "group", "corpus")
+
+
+def judge_voices(data: Path, cache: Path | None) -> Judged:
+    """Every clip in every condition, by models of the shipped mixture that never heard its
+    speaker. `group` is the fold of the speaker."""
     if cache is not None and cache.exists():
         held = np.load(cache)
-        return Judged(
-            *(held[name] for name in ("chances", "confidence", "label", "signals", "group"))
-        )
+        return Judged(*(held[name] for name in FIELDS))
     from nlu.training import acoustic
     from nlu.training import acoustic_measures as measures
-    from nlu.training.acoustic_examples import read_table, sounds_that_are_no_speech
-    from nlu.training.corpora import read_corpora
+    from nlu.training.acoustic_examples import sounds_that_are_no_speech
 
-    clips = {"ravdess": read_corpora(data)["ravdess"]}
-    settings = acoustic.AcousticSettings(variations=1)
-    table = {"ravdess": read_table(clips["ravdess"], data, settings.variations, seed)}
-    others = sounds_that_are_no_speech(data, "train", 300, seed)
-    heard = acoustic.cross_validate(table, others, seed, settings)
+    seed, settings = acoustic.SHIPPED_SEED, acoustic.AcousticSettings()
+    tables = acoustic.read_tables(data, seed, settings)
+    others = sounds_that_are_no_speech(data, "train", settings.other_sounds, seed)
+    heard = acoustic.cross_validate(tables, others, seed, settings)
     temperature = measures.fit_temperature(heard["train"], measures.SERVICE)
     trust = measures.fit_trust(heard["train"], measures.SERVICE, temperature)
-    folds = {
-        f"ravdess-{actor}": number
-        for number, actors in enumerate(acoustic.LUNA_JIMENEZ)
-        for actor in actors
-    }
+    folds = acoustic.speaker_folds(tables, settings.folds)
     parts = []
     for condition in CONDITIONS:
         one = heard[condition]
@@ -141,16 +141,12 @@ def judge_voices(data: Path, seed: int, cache: Path | None) -> Judged:
                 np.asarray(order)[one.truth(measures.SERVICE)],
                 np.column_stack([snr, np.full(len(snr), 0.6)]),
                 np.asarray([folds[str(speaker)] for speaker in one.examples.speaker]),
+                one.examples.corpus,
             )
         )
-    judged = Judged(
-        *(
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("chances", "confidence", "label", "signals", "group")
-        )
-    )
+    judged = Judged(*(np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS))
     if cache is not None:
-        np.savez(cache, **{name: getattr(judged, name) for name in Judged.__annotations__})
+        np.savez(cache, **{name: getattr(judged, name) for name in FIELDS})
     return judged
 
 
@@ -191,7 +187,16 @@ def judge_texts(data: Path, split: str, seed: int, most: int) -> Judged:
         np.asarray([row[2] for row in rows]),
         np.asarray([row[3] for row in rows]),
         np.arange(len(rows)),
+        np.full(len(rows), "goemotions"),
     )
+
+
+def drawn(voice: Judged, label: int, count: int, rng: np.random.Generator) -> npt.NDArray[np.intp]:
+    """`count` recordings with `label`, each corpus that has it as often as the others."""
+    spoken = np.flatnonzero(voice.label == label)
+    _, kind, sizes = np.unique(voice.corpus[spoken], return_inverse=True, return_counts=True)
+    chance = 1.0 / sizes[kind]
+    return np.asarray(rng.choice(spoken, count, p=chance / chance.sum()))
 
 
 def same_label(
@@ -201,17 +206,16 @@ def same_label(
     of_voice, of_words, labels = [], [], []
     for emotion, share in SHARES.items():
         label = EMOTIONS.index(emotion)
-        spoken, said = np.flatnonzero(voice.label == label), np.flatnonzero(words.label == label)
+        said = np.flatnonzero(words.label == label)
         size = int(count * share)
-        of_voice.append(rng.choice(spoken, size))
+        of_voice.append(drawn(voice, label, size, rng))
         of_words.append(rng.choice(said, size))
         labels.append(np.full(size, label))
     if confused:
         said = np.flatnonzero(words.label == EMOTIONS.index(Emotion.CONFUSED))
         size = int(count * confused)
         for emotion, share in CONFUSED_VOICE.items():
-            spoken = np.flatnonzero(voice.label == EMOTIONS.index(emotion))
-            of_voice.append(rng.choice(spoken, int(size * share)))
+            of_voice.append(drawn(voice, EMOTIONS.index(emotion), int(size * share), rng))
             of_words.append(rng.choice(said, int(size * share)))
             labels.append(np.full(int(size * share), EMOTIONS.index(Emotion.CONFUSED)))
     return Pairs(voice, words, *map(np.concatenate, (of_voice, of_words, labels)))
@@ -365,6 +369,12 @@ def report(pairs: Pairs, clash: Pairs, rng: np.random.Generator) -> None:
             100 * recall(pairs.label[rows], one[rows].argmax(1)) for one in (voice, words, fused)
         ]
         print(f"{name:<22}" + "".join(f"{figure:>8.1f}" for figure in figures))
+    for corpus in np.unique(pairs.voice.corpus):
+        rows = pairs.voice.corpus[pairs.of_voice] == corpus
+        figures = [
+            100 * recall(pairs.label[rows], one[rows].argmax(1)) for one in (voice, words, fused)
+        ]
+        print(f"{corpus:<22}" + "".join(f"{figure:>8.1f}" for figure in figures))
     figures = [100 * float((one.argmax(1) == pairs.label).mean()) for one in (voice, words, fused)]
     print(f"{'accuracy':<22}" + "".join(f"{figure:>8.1f}" for figure in figures))
     single = max(recall(pairs.label, voice.argmax(1)), recall(pairs.label, words.argmax(1)))
@@ -416,7 +426,7 @@ def main() -> None:
     options.add_argument("--cache", type=Path, help="where the judged voices are kept between runs")
     chosen = options.parse_args()
     rng = np.random.default_rng(chosen.seed)
-    voices = judge_voices(chosen.data, chosen.seed, chosen.cache)
+    voices = judge_voices(chosen.data, chosen.cache)
     fitted, tested = voices.where(voices.group <= 2), voices.where(voices.group > 2)
     if chosen.fit:
         known = judge_texts(chosen.data, "dev", chosen.seed, 400)
