@@ -213,9 +213,7 @@ def speech(samples_dir: Path, seconds: float) -> Pcm:
     return samples[start : start + int(seconds * RATE_HZ)]
 
 
-def test_real_speech_stops_the_assistant_soon(
-    engines: Engines, samples_dir: Path
-) -> None:
+def test_real_speech_stops_the_assistant_soon(engines: Engines, samples_dir: Path) -> None:
     at_ms = 1_500
     channel = OverlappingChannel(9_000, [(at_ms, speech(samples_dir, 2.0))])
     events = hold(engines, channel)
