@@ -48,8 +48,7 @@ SHARES = {
     Emotion.ANXIOUS: 0.09,
     Emotion.SURPRISED: 0.05,
 }
-"""How often each label is taken to occur at a service desk: an assumption, not a count. Neutral as
-in the acoustic model (`neutral_share`)."""
+"""How often each label is taken to occur at a service desk: an assumption, not a count."""
 
 CONFUSED = 0.05
 CONFUSED_VOICE = {Emotion.NEUTRAL: 0.7, Emotion.SURPRISED: 0.3}

@@ -58,14 +58,15 @@ LUNA_JIMENEZ = (
 @dataclass(frozen=True, slots=True)
 class AcousticSettings:
     """What the shipped model was trained with. `natural_weight`: of a corpus of ordinary speech,
-    where one of acted feeling weighs 1. `neutral_share`: of callers' turns, an assumption."""
+    where one of acted feeling weighs 1. `neutral_share`: of callers' turns, where it is known; None
+    leaves neutral as often as it is in the training."""
 
     variations: int = 5
     most_rows: int = 7_000
     other_sounds: int = 800
     folds: int = 5
     natural_weight: float = 0.15
-    neutral_share: float = 0.5
+    neutral_share: float | None = None
     blend: BlendSettings = field(default_factory=BlendSettings)
 
 
@@ -268,7 +269,8 @@ def _fit(parts: list[Examples], others: Rows, seed: int, settings: AcousticSetti
     examples = together(kept)
     weights = balanced(examples, settings.natural_weight)
     blend = fit(examples, others, weights, seed, settings.blend)
-    blend.lift = neutral_lift(examples, weights, settings.neutral_share)
+    share = settings.neutral_share
+    blend.lift = 0.0 if share is None else neutral_lift(examples, weights, share)
     return blend
 
 

@@ -36,9 +36,7 @@ only). Corpora of acted feeling weigh the same, labels within a corpus too; ordi
 {natural_weight} of one of them. Calm is counted as neutral, fearful as anxious, disgust as angry;
 `confused` has no voice.
 
-Most turns of a service call are neutral: {neutral_share:.0%} of them are assumed to be, which no
-count of calls supports yet. The log odds of neutral are moved from their share in the training
-to that one ({lift:+.2f}). The confidence is fitted on what then comes out.
+{prior}
 
 *Arousal first* reads four labels in two steps: agitated or calm by the sum over all eight labels
 of the mild member, then which of the two labels of that kind. It is the better reading of a
@@ -89,6 +87,16 @@ _LIMITS = """\
 """
 
 
+def _prior(neutral_share: float | None, lift: float) -> str:
+    if neutral_share is None:
+        return "Neutral keeps the share that it has in the training; nothing is lifted."
+    return (
+        f"Most turns of a service call are neutral: {neutral_share:.0%} of them are assumed to be. "
+        f"The log odds of neutral are moved to that share ({lift:+.2f}), and the confidence is "
+        "fitted on what then comes out."
+    )
+
+
 def write(held: Mapping[str, Any], features: int) -> str:
     """The card as Markdown; `held` is what `acoustic.json` holds."""
     settings = held["settings"]
@@ -100,8 +108,7 @@ def write(held: Mapping[str, Any], features: int) -> str:
             hidden=settings["blend"]["hidden"],
             kernels=settings["blend"]["kernels"],
             natural_weight=settings["natural_weight"],
-            neutral_share=settings["neutral_share"],
-            lift=held["judging"]["neutral_lift"],
+            prior=_prior(settings["neutral_share"], held["judging"]["neutral_lift"]),
         )
     )
     parts.append("## Figures\n")
