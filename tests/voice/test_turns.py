@@ -128,6 +128,8 @@ def test_a_number_of_the_length_that_the_business_uses_is_complete() -> None:
     policy = Spelling([r"\d{5}", r"\d{8,10}"])
     complete = Pause("my order number is double four one seven two")
     assert policy.judge(complete).stop_ms == Spelling.COMPLETE_MS
+    longer = Pause("it is one two three four five six seven eight nine zero one")
+    assert policy.judge(longer).stop_ms == Spelling.MANY_DIGITS_MS
     for text in ("it is four four one seven", "it is one two three four five six seven eight"):
         assert policy.judge(Pause(text)).stop_ms == Spelling.DIGITS_MS
 

@@ -39,6 +39,7 @@ _TIMES = {"double": 2, "triple": 3}
 _EMAIL_WORD = re.compile(r"\be ?mail\b")
 _EMAIL_TAIL = re.compile(r"\b(at|dot|underscore|dash|hyphen)( \w+){0,2}$")
 _SHORT_EMAIL_WORDS = 3
+_LONGEST_CODE = 20
 _YES_NO = re.compile(
     r"^(oh )?(yes|yeah|yep|yup|sure|ok|okay|no|nope|nah|right|correct|exactly|please do|go ahead)"
     r"( (please|thanks|thank you|it is|that's right|that's fine|sir|ma'am))*$"
@@ -133,8 +134,11 @@ class Spelling:
             return StopSilence(self.EMAIL_DONE_MS if done else self.EMAIL_MS, "e-mail address")
         if count == 0:
             return None
-        if self._complete(_digits(words[-count:])):
+        digits = _digits(words[-count:])
+        if self._complete(digits):
             return StopSilence(self.COMPLETE_MS, "a complete number")
+        if digits and self._codes and not self._may_go_on(digits):
+            return StopSilence(self.MANY_DIGITS_MS, "a number longer than expected")
         enough = count >= self.MANY_DIGITS and not self._codes
         return StopSilence(self.MANY_DIGITS_MS if enough else self.DIGITS_MS, "spelled number")
 
@@ -144,6 +148,11 @@ class Spelling:
             return True
         mentioned = "email" in expects or _EMAIL_WORD.search(text) is not None
         return mentioned and _EMAIL_TAIL.search(text) is not None
+
+    def _may_go_on(self, digits: str) -> bool:
+        """Whether more digits could still make it one of the numbers that are expected."""
+        longer = [digits + "0" * more for more in range(1, _LONGEST_CODE)]
+        return any(code.fullmatch(number) for code in self._codes for number in longer)
 
     def _complete(self, digits: str | None) -> bool:
         if digits is None:
