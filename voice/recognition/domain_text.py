@@ -58,13 +58,13 @@ def sentences(language: Language) -> Mapping[tuple[str, ...], float]:
     for answer in _ANSWERS:
         spoken = tuple(answer.split())
         weighted[spoken] = weighted.get(spoken, 0.0) + _ANSWER_WEIGHT
-    for spoken in _spelled():
+    for spoken in (*number_sentences(), *email_sentences()):
         weighted[spoken] = weighted.get(spoken, 0.0) + _SPELLED_WEIGHT
     return weighted
 
 
-def _spelled() -> Iterator[tuple[str, ...]]:
-    """Digit strings, codes and e-mail addresses; every pair of digits and of letters occurs."""
+def number_sentences() -> Iterator[tuple[str, ...]]:
+    """Numbers read digit by digit, some with a letter or two before; every pair of digits."""
     dice = random.Random(1)
     for carrier in _CARRIERS:
         for first in range(10):
@@ -73,15 +73,21 @@ def _spelled() -> Iterator[tuple[str, ...]]:
                 digits = [DIGITS[d] for d in (first, second, *rest)]
                 if dice.random() < 0.15:
                     digits = ["oh" if d == "zero" else d for d in digits]
-                prefix = [dice.choice(LETTERS) for _ in range(dice.choice((0, 0, 0, 1, 2)))]
+                letters = dice.choice((1, 2)) if dice.random() < 0.1 else 0
+                prefix = [dice.choice(LETTERS) for _ in range(letters)]
                 yield (*carrier.split(), *prefix, *digits)
+
+
+def email_sentences() -> Iterator[tuple[str, ...]]:
+    """E-mail addresses spelled out."""
+    dice = random.Random(2)
     for carrier in _MAIL_CARRIERS:
         for letter in LETTERS:
             for following in dice.sample(LETTERS, 6):
-                more = [dice.choice(LETTERS) for _ in range(dice.randrange(1, 6))]
+                rest = [dice.choice(LETTERS) for _ in range(dice.randrange(1, 6))]
                 host = ("at", dice.choice(_MAIL_HOSTS), "dot", dice.choice(("com", "com", "org")))
                 between = dice.choice(((), (), ("dot",), ("underscore",), ("dash",)))
-                yield (*carrier.split(), letter, following, *between, *more, *host)
+                yield (*carrier.split(), letter, following, *between, *rest, *host)
 
 
 def _spoken(number: str) -> str:

@@ -23,7 +23,10 @@ _SPHINX_WINDOW = 500
 
 
 class FrontEnd(Protocol):
-    """Feeds one decoder for one turn; a turn may have several segments."""
+    """Feeds one decoder for one turn; a turn may have several segments. `telephone` says
+    whether the line is narrow-band."""
+
+    telephone: bool
 
     def begin(self) -> None:
         """Make the decoder ready for a segment."""
@@ -45,6 +48,8 @@ def open_front_end(decoder: Any, heard: Pcm, telephone: bool | None) -> FrontEnd
 class ClearFrontEnd:
     """Wide-band speech: pocketsphinx's own front end."""
 
+    telephone = False
+
     def __init__(self, decoder: Any, heard: Pcm) -> None:
         self._decoder = decoder
         decoder.set_cmn(_written(_channel_mean(decoder, heard)))
@@ -63,6 +68,8 @@ class ClearFrontEnd:
 
 class TelephoneFrontEnd:
     """Narrow-band speech: mapped to the cepstra of clear speech."""
+
+    telephone = True
 
     def __init__(self, decoder: Any, band_map: BandMap) -> None:
         self._decoder = decoder

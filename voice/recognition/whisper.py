@@ -24,6 +24,7 @@ from voice.recognition.silence import (
     has_speech,
     is_hallucination,
 )
+from voice.recognition.telephone import is_telephone_band
 from voice.types import RATE_HZ, AudioFrame, Expectation
 
 FILES = ("config.json", "model.bin", "vocabulary.json", "tokenizer.json")
@@ -206,7 +207,7 @@ class WhisperStream:
         if new_ms > 0 and self._voiced.voiced_ms >= MIN_VOICED_MS:
             samples = np.concatenate(self._frames)
             scaled = (samples / 32_768).astype(np.float32)
-            spoken = has_speech(samples)
+            spoken = has_speech(samples, telephone=is_telephone_band(samples))
             self._words = self._recognizer.decode(scaled, self._start_ms) if spoken else []
             self._decoded_voiced_ms = self._voiced.voiced_ms
             if len(samples) > _FREEZE_AFTER_S * RATE_HZ:

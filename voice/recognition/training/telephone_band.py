@@ -33,7 +33,7 @@ from voice.recognition.training.telephone_line import telephone_line
 from voice.types import RATE_HZ
 
 OUT = Path(__file__).parents[1] / "data" / "telephone_band.npz"
-COPIES = 2
+COPIES = 3
 HIDDEN = 256
 EPOCHS = 10
 _log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def random_line(
     return telephone_line(
         samples,
         random,
-        band_hz=(random.uniform(150, 350), random.uniform(3_200, 3_650)),
+        band_hz=(random.uniform(40, 350), random.uniform(3_200, 3_900)),
         order=int(random.integers(2, 6)),
         level_db=random.uniform(-32, -14),
         snr_db=random.uniform(12, 45),
@@ -112,8 +112,8 @@ def pairs(data: Path, seed: int = 1) -> tuple[list[Floats], list[Floats], Floats
 
 
 def _piece(clean: Floats, random: np.random.Generator) -> Floats:
-    """2-8 s of the recording with a little silence at both ends, as a caller's turn has."""
-    length = min(len(clean), int(random.uniform(2, 8) * RATE_HZ))
+    """0.7-8 s of the recording with a little silence at both ends, as a caller's turn has."""
+    length = min(len(clean), int(random.uniform(0.7, 8) * RATE_HZ))
     start = int(random.integers(0, len(clean) - length + 1))
     quiet = np.zeros(int(random.uniform(0.1, 0.4) * RATE_HZ), np.float32)
     piece: Floats = np.concatenate([quiet, clean[start : start + length], quiet])
