@@ -173,7 +173,8 @@ def measure(recognizer: Recognizer, turns: Iterable[Spoken], *, show: bool = Fal
     words = sum(len(text.split()) for text in said)
     return (
         f"WER {jiwer.wer(said, heard):6.1%}  ({words} words, {seconds:.0f} s, "
-        f"CPU/audio {used / seconds:.2f}, final() at a pause {np.median(at_pause) * 1e3:.0f} ms, "
+        f"CPU/audio {used / seconds:.2f}, final() at a pause p50 {np.median(at_pause) * 1e3:.0f} "
+        f"p95 {np.percentile(at_pause, 95) * 1e3:.0f} ms CPU, "
         f"at the end {np.median(last) * 1e3:.0f} ms)"
     )
 

@@ -171,26 +171,6 @@ def test_silence_and_noise_are_never_words(recognizer: SphinxRecognizer, sound: 
     assert (heard.text, heard.words, heard.confidence) == ("", (), 0.0)
 
 
-def test_a_sentence_with_a_pause_in_it_is_heard_as_one(
-    recognizer: SphinxRecognizer, samples_dir: Path
-) -> None:
-    """The loop asks at every pause; what follows soon is the same sentence, decoded anew."""
-    said, samples = turn_of(samples_dir, "neutral_where_is_my_order", 1)
-    whole = recognizer.stream()
-    hear(whole, samples)
-    cut = recognizer.stream()
-    middle = len(samples) // 2 // 320 * 320
-    hear(cut, samples[:middle])
-    early = cut.final()
-    hear(cut, samples[middle:], start_ms=middle // 16)
-    late = cut.final()
-    assert 0 < len(early.words) < len(late.words)
-    assert late.text == whole.final().text
-    assert wrong_words(said, late.text) <= 0.2
-    whole.close()
-    cut.close()
-
-
 def test_an_order_number_is_heard_better_when_it_was_asked_for(
     recognizer: SphinxRecognizer, samples_dir: Path
 ) -> None:

@@ -3,11 +3,6 @@
 A turn is decoded while it is spoken. At a pause `final()` closes a *segment*, which costs the
 decoder its second pass; audio that follows opens the next segment only when it holds voice, so a
 second `final()` after more silence costs nothing.
-
-People pause within sentences, and a sentence decoded in two halves loses the language model's hold:
-on read speech that costs a quarter of the words. So when speech goes on soon after a pause, its
-segment is opened again: the decoder starts over from the segment's beginning and catches up with
-the caller a few frames at a time.
 """
 
 from __future__ import annotations
@@ -16,7 +11,6 @@ import re
 import threading
 import warnings
 from collections import deque
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,10 +29,6 @@ _OPEN_AFTER_VOICED = 3
 _GATHER_FRAMES = 60
 _LONGEST_SEGMENT_FRAMES = 30_000 // FRAME_MS
 """A decoder's memory grows with its segment; speech or noise without a pause is cut here."""
-_REOPEN_WITHIN_MS = 700
-_REOPEN_UP_TO_FRAMES = 6_000 // FRAME_MS
-_CATCH_UP_FRAMES = 6
-"""Frames of backlog decoded for each new one: six times real time costs 12 ms of CPU a frame."""
 _NOT_WORDS = re.compile(r"^(<.*>|\[.*\]|\+\+.*\+\+)$")
 _VARIANT = re.compile(r"\(\d+\)$")
 
@@ -104,17 +94,6 @@ def _search_for(expects: frozenset[str]) -> str | None:
     return _NUMBER_SEARCH if expects & _NUMBERS else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Closed:
-    """The last closed segment: its sound, and where its words begin in the turn's."""
-
-    samples: list[Pcm]
-    start_ms: int
-    end_ms: int
-    first_word: int
-    voiced_before_ms: int
-
-
 class SphinxStream:
     """One turn being recognised."""
 
@@ -130,8 +109,6 @@ class SphinxStream:
         self._voiced_before_ms = 0
         self._voiced = VoicedCounter()
         self._segment: list[Pcm] = []
-        self._backlog: deque[Pcm] = deque()
-        self._closed: _Closed | None = None
 
     def accept(self, frame: AudioFrame) -> None:
         """Take the next frame."""
@@ -142,10 +119,9 @@ class SphinxStream:
                 self._begin()
             return
         self._segment.append(frame.samples)
-        self._backlog.append(frame.samples)
         if self._front_end is not None:
-            self._catch_up(_CATCH_UP_FRAMES)
-        elif len(self._backlog) >= _GATHER_FRAMES:
+            self._front_end.feed(frame.samples)
+        elif len(self._segment) >= _GATHER_FRAMES:
             self._settle()
         if len(self._segment) >= _LONGEST_SEGMENT_FRAMES:
             self._end()
@@ -178,64 +154,32 @@ class SphinxStream:
 
     def _begin(self) -> None:
         self._open = True
-        waiting = [frame.samples for frame in self._waiting]
-        closed, begins_ms = self._closed, self._waiting[0].start_ms
-        if closed is not None and self._goes_on(closed, begins_ms):
-            gap = (begins_ms - closed.end_ms) // FRAME_MS
-            between = [np.zeros_like(waiting[0])] * gap
-            waiting = [*closed.samples, *between, *waiting]
-            del self._words[closed.first_word :]
-            self._segment_ms = closed.start_ms
-            self._voiced_before_ms = closed.voiced_before_ms
-        else:
-            self._segment_ms = begins_ms
-            self._voiced_before_ms = self._voiced.voiced_ms - self._run * FRAME_MS
+        self._segment_ms = self._waiting[0].start_ms
+        self._voiced_before_ms = self._voiced.voiced_ms - self._run * FRAME_MS
+        self._segment = [frame.samples for frame in self._waiting]
         self._waiting.clear()
-        self._segment = waiting
-        self._backlog.extend(waiting)
         if self._front_end is not None:
             self._front_end.begin()
-            self._catch_up(_CATCH_UP_FRAMES)
-
-    def _goes_on(self, closed: _Closed, begins_ms: int) -> bool:
-        """Whether speech that begins now belongs to the sentence of the closed segment."""
-        soon = 0 <= begins_ms - closed.end_ms <= _REOPEN_WITHIN_MS
-        return soon and len(closed.samples) <= _REOPEN_UP_TO_FRAMES
+            self._front_end.feed(np.concatenate(self._segment))
 
     def _settle(self) -> FrontEnd:
         """Enough is heard to know the channel: choose the front end and catch up."""
-        heard = np.concatenate(self._backlog)
+        heard = np.concatenate(self._segment)
         front_end = open_front_end(self._decoder, heard, self._recognizer.telephone)
         front_end.begin()
+        front_end.feed(heard)
         self._front_end = front_end
-        self._catch_up(len(self._backlog))
         return front_end
-
-    def _catch_up(self, frames: int) -> None:
-        assert self._front_end is not None
-        taken = [self._backlog.popleft() for _ in range(min(frames, len(self._backlog)))]
-        if taken:
-            self._front_end.feed(np.concatenate(taken))
 
     def _end(self) -> None:
         front_end = self._front_end or self._settle()
-        self._catch_up(len(self._backlog))
         front_end.flush()
         self._decoder.end_utt()
         self._open = False
         self._run = 0
-        heard, self._segment = self._segment, []
-        self._closed = _Closed(
-            heard,
-            self._segment_ms,
-            self._segment_ms + len(heard) * FRAME_MS,
-            len(self._words),
-            self._voiced_before_ms,
-        )
+        heard, self._segment = np.concatenate(self._segment), []
         voiced_ms = self._voiced.voiced_ms - self._voiced_before_ms
-        if voiced_ms < MIN_VOICED_MS or not has_speech(
-            np.concatenate(heard), telephone=front_end.telephone
-        ):
+        if voiced_ms < MIN_VOICED_MS or not has_speech(heard, telephone=front_end.telephone):
             return
         for segment in self._decoder.seg() or ():
             if _NOT_WORDS.match(segment.word):
