@@ -171,6 +171,24 @@ def test_silence_and_noise_are_never_words(recognizer: SphinxRecognizer, sound: 
     assert (heard.text, heard.words, heard.confidence) == ("", (), 0.0)
 
 
+def test_an_expected_number_with_a_pause_in_it_is_heard_as_one(
+    recognizer: SphinxRecognizer, samples_dir: Path
+) -> None:
+    """The loop asks at every pause; what follows soon is the same number, decoded anew."""
+    said, samples = turn_of(samples_dir, "neutral_where_is_my_order", 1)
+    middle = len(samples) * 2 // 3 // 320 * 320
+    stream = recognizer.stream(Expectation(frozenset({"order_number"})))
+    hear(stream, samples[:middle])
+    early = stream.final()
+    hear(stream, samples[middle:], start_ms=middle // 16)
+    late = stream.final()
+    stream.close()
+    assert 0 < len(early.words) < len(late.words)
+    assert wrong_words(said, late.text) <= 0.2
+    starts = [word.start_ms for word in late.words]
+    assert starts == sorted(starts)
+
+
 def test_an_order_number_is_heard_better_when_it_was_asked_for(
     recognizer: SphinxRecognizer, samples_dir: Path
 ) -> None:
