@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from voice.speech.normalise import LONGEST_PIECE, sentences, spoken
@@ -89,6 +89,8 @@ def test_markup_and_signs_are_not_read_aloud(written: str, said: str) -> None:
 
 
 @given(st.text(max_size=200))
+@example("!;A")
+@example("a! ) A")
 def test_what_is_said_has_no_markup_no_digits_and_no_control_characters(text: str) -> None:
     said = spoken(text)
     assert not set(said) & set("<>{}[]*_`|\\0123456789")

@@ -56,7 +56,7 @@ _SIGNS = (
 _UNSPOKEN = re.compile(r"[<>{}\[\]*_`~^\\=|#@+$/&§¶•·]+")
 _REPEATED = re.compile(r"([!?.,:;-])(?:\s*[!?.,:;-])+")
 _STRETCHED = re.compile(r"(\w)\1{4,}")
-_SENTENCE_END = re.compile(r"(?<=[.!?])[\"')]*\s+(?=[\"'(]?[A-Z])")
+_SENTENCE_END = re.compile(r"[.!?][\"')]*(\s+)(?=[\"'(]?[A-Z])")
 
 
 def spoken(text: str) -> str:
@@ -70,16 +70,20 @@ def spoken(text: str) -> str:
         text = pattern.sub(words, text)
     text = _UNSPOKEN.sub(" ", text)
     text = _STRETCHED.sub(r"\1\1\1", text)
-    text = re.sub(r"\s+([,.!?:;])", r"\1", " ".join(text.split()))
-    text = _REPEATED.sub(_strongest, text).strip(" ,:;-")
+    text = _REPEATED.sub(_strongest, " ".join(text.split()))
+    text = re.sub(r"\s+([,.!?:;])", r"\1", text).rstrip(" ,:;-").lstrip("!?.,:;- ")
     return text if any(map(str.isalnum, text)) else ""
 
 
 def sentences(text: str) -> list[str]:
     """A spoken text in pieces that are rendered one by one, each at most `LONGEST_PIECE` long."""
     pieces: list[str] = []
-    for sentence in _SENTENCE_END.split(text):
-        pieces.extend(_cut(sentence))
+    begin = 0
+    for end in [*_SENTENCE_END.finditer(text), None]:
+        sentence = text[begin : end.start(1)] if end else text[begin:]
+        if any(map(str.isalnum, sentence)):
+            pieces.extend(_cut(sentence))
+            begin = end.end(1) if end else begin
     return [piece for piece in pieces if any(map(str.isalnum, piece))]
 
 
