@@ -12,15 +12,29 @@ from contextlib import suppress
 import numpy as np
 
 from dialogue.types import HandoffBrief
-from voice.channels.live import Arrivals, Clock, LineLimits, PacedSpeech, Playout
+from voice.channels.live import (
+    TELEPHONE_RATE_HZ,
+    Arrivals,
+    Clock,
+    Converter,
+    LineLimits,
+    PacedSpeech,
+    Playout,
+)
 from voice.channels.pace import MessagePace
+from voice.channels.telephone_rate import Doubler, Halver, Unchanged
 from voice.channels.wire import TransferError, WireError
-from voice.types import AudioFrame, Pcm
+from voice.types import RATE_HZ, AudioFrame, Pcm
 
 LINGER_S = 0.2
 """Between the last frame sent and the hang-up: what is on its way is still heard."""
 BRIEF_TIMEOUT_S = 2.0
 SORRY_TIMEOUT_S = 15.0
+
+_CONVERTERS: dict[int, tuple[Callable[[], Converter], Callable[[], Converter]]] = {
+    TELEPHONE_RATE_HZ: (Doubler, Halver),
+    RATE_HZ: (Unchanged, Unchanged),
+}
 
 BriefTaker = Callable[[HandoffBrief], Awaitable[None]]
 
@@ -30,17 +44,25 @@ log = logging.getLogger(__name__)
 class LiveLine(ABC):
     """A `Channel` on a socket. `carry` has to run as long as the call does.
 
-    `brief_taker` gets a handoff's brief before the caller is put through.
+    `rate_hz` is the rate of the wire. `brief_taker` gets a handoff's brief before the caller is
+    put through.
     """
 
     live = True
     name = "line"
 
     def __init__(
-        self, limits: LineLimits, lead_ms: int, playout: Playout, clock: Clock = time.monotonic
+        self,
+        limits: LineLimits,
+        lead_ms: int,
+        playout: Playout,
+        clock: Clock = time.monotonic,
+        *,
+        rate_hz: int = TELEPHONE_RATE_HZ,
     ) -> None:
-        self._arrivals = Arrivals(limits, clock)
-        self._speech = PacedSpeech(lead_ms, playout, clock)
+        inwards, outwards = _CONVERTERS[rate_hz]
+        self._arrivals = Arrivals(limits, clock, inwards())
+        self._speech = PacedSpeech(lead_ms, playout, clock, converter=outwards(), rate_hz=rate_hz)
         self._pace = MessagePace(clock)
         self._closed = False
         self.brief_taker: BriefTaker | None = None
@@ -52,7 +74,7 @@ class LiveLine(ABC):
 
     @abstractmethod
     async def _send(self, samples: Pcm) -> None:
-        """Send 20 ms of int16 at 8 kHz."""
+        """Send 20 ms of int16 at the rate of the wire."""
 
     @abstractmethod
     async def _receive(self) -> None:

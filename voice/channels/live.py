@@ -19,7 +19,7 @@ import numpy as np
 from voice.channels.telephone_rate import Doubler, Halver
 from voice.types import FRAME_MS, FRAME_SAMPLES, RATE_HZ, AudioFrame, Pcm
 
-TELEPHONE_FRAME_SAMPLES = FRAME_SAMPLES // 2
+TELEPHONE_RATE_HZ = 8_000
 HOLE_MS = 100
 """How late a packet may be before silence takes its place."""
 AHEAD_MS = 2_000
@@ -29,6 +29,13 @@ SEND_TIMEOUT_S = 5.0
 _TICK_S = 0.001
 
 Clock = Callable[[], float]
+
+
+class Converter(Protocol):
+    """Brings int16 samples from one rate to another as they come."""
+
+    def push(self, samples: Pcm) -> Pcm:
+        """The next samples."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +48,22 @@ class LineLimits:
 
 
 class Arrivals:
-    """The caller's packets, int16 at 8 kHz, as an even stream of 20 ms frames at 16 kHz.
+    """The caller's packets, int16, as an even stream of 20 ms frames at 16 kHz.
 
-    A hole becomes silence once the clock is 100 ms past it; a burst is taken as it comes, up to
-    2 s ahead of the clock.
+    `converter` brings them to 16 kHz: from 8 kHz where none is given. A hole becomes silence once
+    the clock is 100 ms past it; a burst is taken as it comes, up to 2 s ahead of the clock.
     """
 
-    def __init__(self, limits: LineLimits, clock: Clock = time.monotonic) -> None:
+    def __init__(
+        self,
+        limits: LineLimits,
+        clock: Clock = time.monotonic,
+        converter: Converter | None = None,
+    ) -> None:
         self._limits = limits
         self._clock = clock
         self._began_s = self._packet_s = clock()
-        self._rate = Doubler()
+        self._rate = converter or Doubler()
         self._rest: Pcm = np.zeros(0, dtype=np.int16)
         self._ready: deque[Pcm] = deque()
         self._keys = ""
@@ -157,9 +169,10 @@ class PlayoutByClock:
 
 
 class PacedSpeech:
-    """The answer on its way out: int16 at 16 kHz in, 20 ms frames at 8 kHz out, in real time.
+    """The answer on its way out: int16 at 16 kHz in, 20 ms frames out, in real time.
 
-    Never more than `lead_ms` is sent ahead of the far end's playing.
+    `converter` brings it to the rate of the wire, 8 kHz where none is given. Never more than
+    `lead_ms` is sent ahead of the far end's playing.
     """
 
     def __init__(
@@ -168,12 +181,15 @@ class PacedSpeech:
         playout: Playout,
         clock: Clock = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        converter: Converter | None = None,
+        rate_hz: int = TELEPHONE_RATE_HZ,
     ) -> None:
         self._sleep = sleep
+        self._frame_samples = rate_hz * FRAME_MS // 1000
         self._lead_s = lead_ms / 1000.0
         self._playout = playout
         self._clock = clock
-        self._rate = Halver()
+        self._rate = converter or Halver()
         self._rest: Pcm = np.zeros(0, dtype=np.int16)
         self._frames: deque[Pcm] = deque()
         self._queued_ms = 0.0
@@ -185,9 +201,9 @@ class PacedSpeech:
         """Queue samples after what is queued already."""
         self._queued_ms += len(samples) * 1000.0 / RATE_HZ
         joined = np.concatenate([self._rest, self._rate.push(samples)])
-        whole = len(joined) // TELEPHONE_FRAME_SAMPLES * TELEPHONE_FRAME_SAMPLES
-        for start in range(0, whole, TELEPHONE_FRAME_SAMPLES):
-            self._frames.append(joined[start : start + TELEPHONE_FRAME_SAMPLES])
+        whole = len(joined) // self._frame_samples * self._frame_samples
+        for start in range(0, whole, self._frame_samples):
+            self._frames.append(joined[start : start + self._frame_samples])
         self._rest = joined[whole:]
         self._wake.set()
 
@@ -237,7 +253,7 @@ class PacedSpeech:
         if not len(self._rest):
             self._taken_ms = self._queued_ms
             return None
-        last = np.pad(self._rest, (0, TELEPHONE_FRAME_SAMPLES - len(self._rest)))
+        last = np.pad(self._rest, (0, self._frame_samples - len(self._rest)))
         self._rest = self._rest[:0]
         self._taken_ms = self._queued_ms
         return last
