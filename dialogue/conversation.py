@@ -13,9 +13,10 @@ from dialogue import policy as policies
 from dialogue import regulation as regulations
 from dialogue.actions import Actions, effect_of
 from dialogue.answers import yes_or_no
-from dialogue.bookkeeping import Books, Store, writes
+from dialogue.bookkeeping import ANSWERED_BY_AGENT, Books, Store, outcome_writes, writes
 from dialogue.connectors.protocol import Connector
 from dialogue.customers.consent import grants_for, withdrawals
+from dialogue.customers.records import Outcome
 from dialogue.drafting import Draft, Drafter, Rewriter
 from dialogue.frames import Heard, Step
 from dialogue.opening import RULE as OPENING_RULE
@@ -41,6 +42,7 @@ from dialogue.types import (
     Decision,
     Effect,
     EffectResult,
+    HandoffBrief,
     Purpose,
 )
 from nlu.errors import AttuneError
@@ -94,6 +96,7 @@ class Conversation:
         self._books = Books(store)
         self._drafter = Drafter(self.pack, self.context, self._policy, rewriter)
         self._state = CallState()
+        self._concluded: Outcome | None = None
         self._drafts: tuple[Draft, ...] = ()
         self._committed: tuple[tuple[Decision, Decision], ...] = ()
 
@@ -119,6 +122,18 @@ class Conversation:
     def state(self) -> CallState:
         """Everything that later turns depend on."""
         return self._state
+
+    def state_consent(self, purpose: Purpose, state: ConsentState) -> None:
+        """What the caller says of a purpose for this call, other than in words (a button).
+
+        A later yes for this call takes back an earlier no for this call, never one in the ledger.
+        """
+        self._consents = {**self._consents, purpose: state}
+        if state is ConsentState.GRANTED:
+            withdrawn = self._state.withdrawn - {purpose}
+            self._state = replace(self._state, withdrawn=withdrawn)
+        elif purpose is Purpose.EMOTION_VOICE:
+            self._state = replace(self._state, smoothed=None)
 
     def so_far(self) -> ConversationSoFar:
         """What understanding the next turn may know of those before it."""
@@ -197,11 +212,7 @@ class Conversation:
             )
         results = self._results(draft)
         done = self._after(draft, results) if results else draft
-        if self._books.open:
-            book = writes(done, self._state, results, self.context, self.call_id, self.channel)
-            self._books.write(book, done.turn.grants)
-            if done.after.forget:
-                self._books.forget(self.call_id, done.turn.now)
+        self._write(done, results)
         self._state = done.after
         self._now = draft.turn.now
         self._drafts = ()
@@ -209,13 +220,46 @@ class Conversation:
         return done.decision
 
     def observe(self, decision: Decision) -> None:
-        """The turn was answered by somebody else, as in a recorded call: go on from it as decided,
-        with nothing carried out and nobody put through."""
+        """The turn was answered by somebody else, as in a recorded call or by a human agent: go on
+        from it as decided, with nothing carried out, nothing offered and nobody put through."""
         draft = next((each for each in self._drafts if each.decision is decision), None)
         if draft is not None:
-            self._state = replace(draft.after, handed_over=self._state.handed_over)
+            after = replace(draft.after, handed_over=self._state.handed_over)
+            unsaid = replace(draft.decision, effects=(), offer=None)
+            self._write(replace(draft, after=after, decision=unsaid), (), ANSWERED_BY_AGENT)
+            self._state = after
             self._now = draft.turn.now
         self._drafts = ()
+
+    def brief(self, rule: str, why: str) -> HandoffBrief:
+        """What a human needs who takes the call at this moment."""
+        return self._drafter.brief_now(self._state, self._now, self.grants, rule, why)
+
+    def conclude(self, outcome: Outcome, by: str, note: str = "") -> bool:
+        """A person says how the call ended: this stands, whatever later turns look like.
+
+        The note is redacted, and kept only where text may be. False where nothing is written down
+        or the call is to be forgotten. Raises `AttuneError` when the store refuses.
+        """
+        contact = outcome_writes(
+            self._state, self.context, self.call_id, self.channel, datetime.now(UTC), outcome, note
+        )
+        written = self._books.conclude(contact, self.grants, by)
+        self._concluded = outcome
+        return written
+
+    def _write(self, draft: Draft, results: tuple[EffectResult, ...], strategy: str = "") -> None:
+        if not self._books.open:
+            return
+        book = writes(draft, self._state, results, self.context, self.call_id, self.channel)
+        book = replace(
+            book,
+            strategy=strategy or book.strategy,
+            outcome=self._concluded or book.outcome,
+        )
+        self._books.write(book, draft.turn.grants)
+        if draft.after.forget:
+            self._books.forget(self.call_id, draft.turn.now)
 
     # --- a turn, step by step ---------------------------------------------------------------
 

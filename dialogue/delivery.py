@@ -148,10 +148,15 @@ def _half_way(aim: Delivery, previous: Delivery, full: Delivery) -> Delivery:
     )
 
 
+def limited_rate(rate: float) -> float:
+    """The nearest rate that is still within the limits."""
+    return round(min(max(rate, 1 - RATE_LIMIT), 1 + RATE_LIMIT), 4)
+
+
 def _limited(delivery: Delivery) -> Delivery:
     return replace(
         delivery,
-        rate=round(min(max(delivery.rate, 1 - RATE_LIMIT), 1 + RATE_LIMIT), 4),
+        rate=limited_rate(delivery.rate),
         pitch_st=round(min(max(delivery.pitch_st, -PITCH_LIMIT_ST), PITCH_LIMIT_ST), 4),
         range=round(delivery.range, 4),
         level_db=round(min(max(delivery.level_db, -LEVEL_LIMIT_DB), LEVEL_LIMIT_DB), 4),

@@ -107,13 +107,14 @@ class Answerer:
     ) -> None:
         """Queue a reply as this answer's."""
         answer.reply = reply
+        written = {clause.text: clause.written for clause in reply.clauses}
         answer.utterance = await self._mouth.say(
             reply,
             waited_ms=waited_ms,
             prepared=prepared,
             alive=alive,
             on_clause=lambda text, start_ms, end_ms: self._tell(
-                ClauseQueued(answer.number, text, start_ms, end_ms)
+                ClauseQueued(answer.number, text, start_ms, end_ms, written.get(text))
             ),
         )
 

@@ -203,6 +203,9 @@ class KeyedEar:
         """None: keys feel nothing."""
         return None
 
+    def forget_voice(self) -> None:
+        """No voice was heard."""
+
     def ending(self, speech_end_ms: int) -> PhraseEnd:
         """No melody."""
         del speech_end_ms

@@ -17,11 +17,19 @@ from contextlib import aclosing, suppress
 from datetime import datetime
 from typing import Any
 
-from dialogue.types import HandoffBrief, Reply
+from dialogue.types import ConsentState, HandoffBrief, Purpose, Reply
 from nlu.errors import AttuneError
 from voice.answering import NOBODY_THERE, STILL_THERE, Answer, Answerer, CallerTurn
 from voice.ears import KeyedEar, StageClock, TurnEar, VoiceStream
-from voice.mouth import Mouth, SpeechFailure, Utterance, heard_clauses, plain, unheard
+from voice.mouth import (
+    ListenerPace,
+    Mouth,
+    SpeechFailure,
+    Utterance,
+    heard_clauses,
+    plain,
+    unheard,
+)
 from voice.records import record_turn
 from voice.speculation import (
     Deadlines,
@@ -31,6 +39,7 @@ from voice.speculation import (
     StageFailure,
     Talk,
     takes_voice_back,
+    without_voice,
 )
 from voice.thinking import Thinker
 from voice.turns.endpointing import UNKNOWN_MS, EndpointPolicy, default_policies
@@ -49,18 +58,27 @@ from voice.turns.tracker import (
 from voice.types import (
     FRAME_MS,
     RATE_HZ,
+    AnswerEnded,
     AssistantInterrupted,
     AudioFrame,
     CallEnded,
+    CallerAct,
+    CallerFinished,
     CallerSpeaking,
     CallEvent,
     CallStarted,
     Channel,
     EmotionUpdated,
+    EndTurn,
     Expectation,
+    HoldTurns,
     PartialTranscript,
     Recognizer,
+    SetPace,
+    StateConsent,
+    StopSpeaking,
     Synthesizer,
+    TurnDropped,
     TurnFinished,
 )
 from voice.vad import SpeechDetector
@@ -109,9 +127,17 @@ class VoiceLoop:
         self._names = tuple(known_names)
         self._own_threads = executor is None
         self._executor = executor or ThreadPoolExecutor(_THREADS, thread_name_prefix="attune-call")
-        speculator = Speculator(mind, talk, synthesizer, self._executor, deadlines)
+        self._pace = ListenerPace()
+        self._speculator = speculator = Speculator(
+            mind, talk, synthesizer, self._executor, deadlines, self._pace
+        )
         self._mouth = Mouth(
-            synthesizer, channel, lambda: self._now_ms, self._executor, deadlines.speech_s
+            synthesizer,
+            channel,
+            lambda: self._now_ms,
+            self._executor,
+            deadlines.speech_s,
+            self._pace,
         )
         self._answerer = Answerer(channel, speculator, self._mouth, self._tell)
         self._detector = SpeechDetector()
@@ -207,6 +233,7 @@ class VoiceLoop:
         self._now_ms = frame.end_ms
         activity = self.overhead.timed("vad", lambda: self._detector.push(frame))
         self._preroll.append(frame)
+        await self._take(frame.acts)
         if frame.keys or self._keypad.waiting:
             await self._keys(frame)
             return
@@ -229,6 +256,37 @@ class VoiceLoop:
         elif self._channel.live and (due := self._silence.quiet(frame.end_ms)):
             await self._check_presence(due)
 
+    async def _take(self, acts: Sequence[CallerAct]) -> None:
+        """The caller did something other than speak."""
+        for act in acts:
+            match act:
+                case HoldTurns(held):
+                    self._tracker.held = held
+                case EndTurn():
+                    await self._dispatch(self._tracker.finish(self._now_ms))
+                case StopSpeaking():
+                    if self._answer is not None:
+                        await self._silence_answer(self._answer)
+                case SetPace(factor):
+                    self._pace.factor = factor
+                case StateConsent(purpose, state):
+                    self._talk.state_consent(purpose, state)
+                    if purpose is Purpose.EMOTION_VOICE and state is not ConsentState.GRANTED:
+                        self._forget_voice()
+
+    def _forget_voice(self) -> None:
+        """The voice is not analysed from here on: not in the turn under way, nor is anything kept
+        that was made of it."""
+        self._thinker.move_on()
+        self._speculator.forget_voice()
+        if self._turn is not None:
+            self._turn.ear.forget_voice()
+            self._turn.work = None
+        if self._answer is not None:
+            self._answer.course = ()
+            if self._answer.understanding is not None:
+                self._answer.understanding = without_voice(self._answer.understanding)
+
     async def _keys(self, frame: AudioFrame) -> None:
         """Keys take the turn at once, from the assistant and from what was being said."""
         words = self._keypad.push(frame.end_ms, frame.keys)
@@ -237,6 +295,7 @@ class VoiceLoop:
         if self._turn is not None:
             self._thinker.move_on()
             await self._turn.ear.close()
+            self._tell(TurnDropped(self._turn.number))
             self._turn = None
             self._turns -= 1
             self._tracker.finish(frame.end_ms)
@@ -330,6 +389,7 @@ class VoiceLoop:
             return
         answer = Answer(turn.number, ended.start_ms, ended.speech_end_ms, turn.clock)
         self._answer = answer
+        self._tell(CallerFinished(turn.number, ended.speech_end_ms))
         self._interruption.reset()
         answer.task = asyncio.ensure_future(self._answer_turn(turn, answer, ended.declared_ms))
         if not self._channel.live:
@@ -366,6 +426,9 @@ class VoiceLoop:
         answer.understanding = prepared.understanding
         answer.verdict = turn.verdict
         withdrawn = takes_voice_back(prepared.understanding)
+        if Purpose.EMOTION_VOICE not in self._talk.grants:
+            answer.understanding = without_voice(prepared.understanding)
+            withdrawn = True
         answer.course = () if withdrawn else tuple(turn.ear.course)
         return prepared
 
@@ -379,6 +442,7 @@ class VoiceLoop:
         """A cough or a hum: nothing was said; go on with what it had interrupted."""
         self._answer = None
         self._turns -= 1
+        self._tell(TurnDropped(turn.number))
         if not (turn.interrupts and self._cut_off):
             return
         reply, utterance, until_ms = self._cut_off
@@ -427,5 +491,6 @@ class VoiceLoop:
             )
             self._opening = None
             self._tell(TurnFinished(record))
+        self._tell(AnswerEnded(answer.number, self._now_ms, interrupted))
         if answer.decision is not None and answer.decision.handoff is not None:
             self._brief = answer.decision.handoff

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from dialogue.delivery import limited_rate
 from dialogue.types import Clause, Delivery, Reply
 from voice.types import (
     FRAME_MS,
@@ -28,6 +29,20 @@ log = logging.getLogger(__name__)
 
 class SpeechFailure(Exception):
     """A reply could not be spoken at all."""
+
+
+@dataclass(slots=True)
+class ListenerPace:
+    """How fast the listener wants to be spoken to: a factor on whatever pace is decided."""
+
+    factor: float = 1.0
+
+    def applied(self, clause: Clause) -> Clause:
+        """The clause at the listener's pace, as far as delivery's limits let it go."""
+        if self.factor == 1.0:
+            return clause
+        rate = limited_rate(clause.delivery.rate * self.factor)
+        return replace(clause, delivery=replace(clause.delivery, rate=rate))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,8 +91,10 @@ class Mouth:
         now_ms: Callable[[], int],
         executor: Executor,
         deadline_s: float,
+        pace: ListenerPace | None = None,
     ) -> None:
         self._synthesizer = synthesizer
+        self._pace = pace or ListenerPace()
         self._channel = channel
         self._now_ms = now_ms
         self._executor = executor
@@ -100,9 +117,10 @@ class Mouth:
         Raises `SpeechFailure` when the synthesiser stalls or breaks before the first sound.
         """
         utterance = Utterance(offset_ms=self._queued_ms)
-        for clause in reply.clauses:
-            if not clause.text.strip():
+        for each in reply.clauses:
+            if not each.text.strip():
                 continue
+            clause = self._pace.applied(each)
             before_ms = clause.delivery.pause_before_ms
             if utterance.first_ms is None:
                 before_ms = max(0, before_ms - waited_ms)

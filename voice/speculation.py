@@ -15,16 +15,18 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from dialogue.customers.consent import withdrawals
-from dialogue.types import Decision, Purpose, Reply
+from dialogue.types import ConsentState, Decision, Purpose, Reply
 from nlu.types import (
     ConversationSoFar,
+    EmotionEstimate,
     Grant,
+    Source,
     Transcript,
     Understanding,
     VoiceEvidence,
 )
 from voice.ears import StageClock, VoiceStream
-from voice.mouth import RenderedClause, render
+from voice.mouth import ListenerPace, RenderedClause, render
 from voice.types import Synthesizer
 
 T = TypeVar("T")
@@ -60,6 +62,9 @@ class Talk(Protocol):
 
     def so_far(self) -> ConversationSoFar:
         """What understanding may know of earlier turns."""
+
+    def state_consent(self, purpose: Purpose, state: ConsentState) -> None:
+        """The caller allows a purpose for this call, or takes it back."""
 
     def opening(self) -> Decision:
         """The assistant's first words."""
@@ -122,8 +127,10 @@ class Speculator:
         synthesizer: Synthesizer,
         executor: Executor,
         deadlines: Deadlines,
+        pace: ListenerPace | None = None,
     ) -> None:
         self._mind = mind
+        self._pace = pace or ListenerPace()
         self._talk = talk
         self._synthesizer = synthesizer
         self._executor = executor
@@ -179,7 +186,7 @@ class Speculator:
                 "speech",
                 self._deadlines.speech_s,
                 clock,
-                functools.partial(render, self._synthesizer, first),
+                functools.partial(render, self._synthesizer, self._pace.applied(first)),
             )
         except StageFailure:
             return None
@@ -197,6 +204,10 @@ class Speculator:
             functools.partial(self._talk.commit, decision),
         )
 
+    def forget_voice(self) -> None:
+        """Drop what earlier turns showed of the voice."""
+        self._baseline = self._features = {}
+
     async def _run(
         self, stage: str, deadline_s: float, clock: StageClock, work: Callable[[], T]
     ) -> T:
@@ -209,6 +220,16 @@ def takes_voice_back(understanding: Understanding) -> bool:
     """Whether the caller has just taken back that the voice is analysed: the turn that says so is
     understood from its words alone."""
     return Purpose.EMOTION_VOICE in withdrawals(understanding.signals)
+
+
+def without_voice(understanding: Understanding) -> Understanding:
+    """What the words alone said."""
+    if understanding.voice.abstained is not None:
+        return understanding
+    voice = EmotionEstimate.abstain(Source.VOICE, "taken back by the caller")
+    words = understanding.words
+    course = replace(understanding.trajectory, smoothed=words, change={})
+    return replace(understanding, voice=voice, fused=words, conflict=None, trajectory=course)
 
 
 def first_words(reply: Reply) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from dialogue.types import Decision, Delivery, HandoffBrief
+from dialogue.types import ConsentState, Decision, Delivery, HandoffBrief, Purpose
 from nlu.types import EmotionEstimate, Transcript, Understanding, Word
 
 RATE_HZ = 16_000
@@ -17,6 +18,42 @@ FRAME_MS = 20
 FRAME_SAMPLES = RATE_HZ * FRAME_MS // 1000
 
 Pcm = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, slots=True)
+class HoldTurns:
+    """From here on no pause ends a turn, only `EndTurn` does (push-to-talk); or it does again."""
+
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EndTurn:
+    """The caller says that the turn is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopSpeaking:
+    """The assistant is to stop what it is saying."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetPace:
+    """How fast the caller wants to be spoken to: a factor of the pace that is decided."""
+
+    factor: float
+
+
+@dataclass(frozen=True, slots=True)
+class StateConsent:
+    """The caller allows a purpose for this call, or takes it back."""
+
+    purpose: Purpose
+    state: ConsentState
+
+
+CallerAct = HoldTurns | EndTurn | StopSpeaking | SetPace | StateConsent
+"""What a caller does other than speaking or pressing telephone keys."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +64,8 @@ class AudioFrame:
     start_ms: int
     keys: str = ""
     """Telephone keys pressed since the frame before."""
+    acts: tuple[CallerAct, ...] = ()
+    """What the caller did since the frame before, in order."""
 
     @property
     def end_ms(self) -> int:
@@ -136,6 +175,32 @@ class Channel(Protocol):
         """Hang up."""
 
 
+class Speaker(StrEnum):
+    """Whose words the caller hears, always in the assistant's voice."""
+
+    ASSISTANT = "assistant"
+    AGENT = "agent"
+
+
+class Hand(StrEnum):
+    """In whose hands a call is: the assistant's, the assistant's with every reply shown to a human
+    first, or a human agent's."""
+
+    ASSISTANT = "assistant"
+    ASK_FIRST = "ask_first"
+    AGENT = "agent"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentWords:
+    """What a human agent typed for the caller to hear.
+
+    Neither a `Transcript` nor sound: nothing that estimates a feeling accepts it.
+    """
+
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class ClauseRecord:
     """One spoken clause: the words, what was asked of the voice, and what came out."""
@@ -170,6 +235,10 @@ class TurnRecord:
     interrupted: bool = False
     fallback: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    speaker: Speaker = Speaker.ASSISTANT
+    """Who answered. An agent's turn holds what the assistant would have done as its decision."""
+    review: str | None = None
+    """What a human said to the plan, where one was asked (see `voice.supervision.Ruling`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,12 +275,49 @@ class EmotionUpdated:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerFinished:
+    """The caller's turn is over, speech ended at `at_ms`; the answer is being made."""
+
+    turn: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class TurnDropped:
+    """What had begun as a turn was none: a cough, a hum, a key pressed instead."""
+
+    turn: int
+
+
+@dataclass(frozen=True, slots=True)
 class TurnDecided:
-    """The caller's turn is over and the answer is decided."""
+    """The caller's turn is over and the answer is decided.
+
+    With an agent as `speaker` the decision is a suggestion: nothing of it was carried out.
+    """
 
     turn: int
     understanding: Understanding
     decision: Decision
+    speaker: Speaker = Speaker.ASSISTANT
+
+
+@dataclass(frozen=True, slots=True)
+class PlanHeld:
+    """A plan waits for a human until `until_ms` of audio time; nothing of it has happened."""
+
+    turn: int
+    understanding: Understanding
+    decision: Decision
+    until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class HandChanged:
+    """The call is in other hands from `at_ms` on."""
+
+    hand: Hand
+    at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +328,9 @@ class ClauseQueued:
     text: str
     start_ms: int
     end_ms: int
+    written: str | None = None
+    """The same for the eye, where it differs; see `dialogue.types.Clause`."""
+    speaker: Speaker = Speaker.ASSISTANT
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +340,16 @@ class AssistantInterrupted:
     turn: int
     at_ms: int
     heard_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerEnded:
+    """The assistant has finished speaking, or was silenced. `turn` is 0 for what answers none: the
+    opening, a question whether anybody is there."""
+
+    turn: int
+    at_ms: int
+    interrupted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,9 +373,14 @@ CallEvent = (
     | CallerSpeaking
     | PartialTranscript
     | EmotionUpdated
+    | CallerFinished
+    | TurnDropped
     | TurnDecided
+    | PlanHeld
+    | HandChanged
     | ClauseQueued
     | AssistantInterrupted
+    | AnswerEnded
     | TurnFinished
     | CallEnded
 )
@@ -267,25 +391,39 @@ __all__ = [
     "FRAME_SAMPLES",
     "RATE_HZ",
     "AchievedDelivery",
+    "AgentWords",
+    "AnswerEnded",
     "AssistantInterrupted",
     "AudioFrame",
     "CallEnded",
     "CallEvent",
     "CallStarted",
+    "CallerAct",
+    "CallerFinished",
     "CallerSpeaking",
     "Channel",
     "ClauseQueued",
     "ClauseRecord",
     "EmotionUpdated",
+    "EndTurn",
     "Expectation",
+    "Hand",
+    "HandChanged",
+    "HoldTurns",
     "PartialTranscript",
     "Pcm",
+    "PlanHeld",
     "Recognizer",
     "RecognizerStream",
+    "SetPace",
+    "Speaker",
     "SpeechChunk",
+    "StateConsent",
+    "StopSpeaking",
     "Synthesizer",
     "Transcript",
     "TurnDecided",
+    "TurnDropped",
     "TurnFinished",
     "TurnRecord",
     "Word",

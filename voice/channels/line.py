@@ -24,7 +24,7 @@ from voice.channels.live import (
 from voice.channels.pace import MessagePace
 from voice.channels.telephone_rate import Doubler, Halver, Unchanged
 from voice.channels.wire import TransferError, WireError
-from voice.types import RATE_HZ, AudioFrame, Pcm
+from voice.types import RATE_HZ, AudioFrame, CallEvent, Pcm
 
 LINGER_S = 0.2
 """Between the last frame sent and the hang-up: what is on its way is still heard."""
@@ -109,6 +109,10 @@ class LiveLine(ABC):
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def told(self, event: CallEvent) -> None:
+        """An event of the call, for a far end that shows what goes on."""
+        del event
 
     def frames(self) -> AsyncIterator[AudioFrame]:
         """The caller's audio until either side hangs up."""

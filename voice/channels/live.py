@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 
 from voice.channels.telephone_rate import Doubler, Halver
-from voice.types import FRAME_MS, FRAME_SAMPLES, RATE_HZ, AudioFrame, Pcm
+from voice.types import FRAME_MS, FRAME_SAMPLES, RATE_HZ, AudioFrame, CallerAct, Pcm
 
 TELEPHONE_RATE_HZ = 8_000
 HOLE_MS = 100
@@ -67,6 +67,7 @@ class Arrivals:
         self._rest: Pcm = np.zeros(0, dtype=np.int16)
         self._ready: deque[Pcm] = deque()
         self._keys = ""
+        self._acts: list[CallerAct] = []
         self._given_ms = 0
         self._over = False
         self._wake = asyncio.Event()
@@ -90,6 +91,17 @@ class Arrivals:
         self.alive()
         self._keys += key
         self._wake.set()
+
+    def act(self, act: CallerAct) -> None:
+        """Take something that the caller did; it belongs to the next frame."""
+        self.alive()
+        self._acts.append(act)
+        self._wake.set()
+
+    def forget(self) -> None:
+        """Drop what came in and was not yet given."""
+        self._ready.clear()
+        self._rest = self._rest[:0]
 
     def alive(self) -> None:
         """Something came in: the far end is still there."""
@@ -121,7 +133,8 @@ class Arrivals:
 
     def _frame(self, samples: Pcm) -> AudioFrame:
         keys, self._keys = self._keys, ""
-        frame = AudioFrame(samples, self._given_ms, keys)
+        acts, self._acts = tuple(self._acts), []
+        frame = AudioFrame(samples, self._given_ms, keys, acts)
         self._given_ms += FRAME_MS
         return frame
 

@@ -130,6 +130,7 @@ class Switchboard:
 
         def observe(event: CallEvent) -> None:
             self.metrics(event)
+            channel.told(event)
             if turn_file is not None and "store_text" in conversation.grants:
                 turn_file(event)
             for watcher in self.watchers:

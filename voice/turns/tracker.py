@@ -63,6 +63,8 @@ class TurnTracker:
     """
 
     def __init__(self, stop_ms: int) -> None:
+        self.held = False
+        """No silence ends a turn; `finish` does."""
         self._default_stop_ms = stop_ms
         self.stop_ms = stop_ms
         self.pauses_ms: list[int] = []
@@ -115,7 +117,7 @@ class TurnTracker:
             self._state = _State.SPEAKING
             self._speech_end_ms = end_ms
             return [TurnResumed(pause_ms)]
-        if end_ms - self._speech_end_ms >= self.stop_ms:
+        if not self.held and end_ms - self._speech_end_ms >= self.stop_ms:
             return self._end(end_ms)
         return []
 
