@@ -29,6 +29,8 @@ _log = logging.getLogger(__name__)
 _MOST_WAITING = 100
 
 _SPOKEN_WITHDRAWAL = "spoken"
+ANSWERED_BY_AGENT = "AGENT"
+"""Stands for the strategy of a turn that a person has answered."""
 
 
 class Store(Protocol):
@@ -36,6 +38,9 @@ class Store(Protocol):
 
     def record_turn(self, turn: TurnWrites, grants: Mapping[str, Grant]) -> bool:
         """Everything that a finished turn leaves behind; False when it is there already."""
+
+    def record_outcome(self, contact: TurnWrites, grants: Mapping[str, Grant], by: str) -> bool:
+        """How the call ended, as a person says."""
 
 
 class Books:
@@ -67,6 +72,10 @@ class Books:
                     "turn %d of %s waits to be written: %s", late.turn, late.call_id, error
                 )
         self._waiting = refused[-_MOST_WAITING:]
+
+    def conclude(self, contact: TurnWrites, grants: Mapping[str, Grant], by: str) -> bool:
+        """Write down how the call ended, as a person says. Raises `AttuneError`."""
+        return self._store is not None and self._store.record_outcome(contact, grants, by)
 
     def forget(self, call_id: str, at: datetime) -> None:
         """Erase what this call left behind, and let it leave nothing more. Never raises: what
@@ -114,6 +123,31 @@ def writes(
                 for result in results
             ),
         ),
+    )
+
+
+def outcome_writes(
+    state: CallState,
+    context: CustomerContext,
+    call_id: str,
+    channel: str,
+    at: datetime,
+    outcome: Outcome,
+    note: str,
+) -> TurnWrites:
+    """How a call ended, as a person says. The note has been redacted."""
+    active = state.tasks.active
+    intent = state.matters[-1] if state.matters else active.intent if active else OTHER_INTENT
+    return TurnWrites(
+        call_id=call_id,
+        turn=state.turn,
+        at=at,
+        customer_id=context.id,
+        jurisdiction=context.jurisdiction,
+        channel=channel,
+        intent=intent,
+        outcome=outcome,
+        summary=_redacted(note, tuple((context.name or "").split())),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Protocol
 
 from dialogue import delivery, handoff, offers, replying, wording
@@ -15,6 +16,7 @@ from dialogue.policy import ABSTAINED, Policy
 from dialogue.remembering import CHECKS, issue, remember
 from dialogue.rendering import Piece, Voice
 from dialogue.situations import TurnInput
+from dialogue.slots import values_of
 from dialogue.state import CallState
 from dialogue.strategy import DANGER, Choice, is_negative
 from dialogue.types import (
@@ -26,8 +28,9 @@ from dialogue.types import (
     Purpose,
     Reason,
     Reply,
+    Severity,
 )
-from nlu.types import Emotion
+from nlu.types import OTHER_INTENT, Emotion, Grant
 
 
 class Rewriter(Protocol):
@@ -197,6 +200,46 @@ class Drafter:
         considered = offers.consider(self.pack, context, occasion, facts, self.policy)
         return considered.offer_id, (considered.reason,)
 
+    def brief_now(
+        self, state: CallState, now: datetime, grants: Mapping[str, Grant], rule: str, why: str
+    ) -> HandoffBrief:
+        """What a human needs between two turns, whatever the reason."""
+        frame = state.tasks.active or next(iter(reversed(state.tasks.frames)), None)
+        intent = frame.intent if frame is not None else OTHER_INTENT
+        known = standing_facts(self.pack, self.context, now, intent)
+        if frame is not None:
+            known |= {**frame.facts, **values_of(frame)}
+        return self._brief_of(rule, why, intent, frame, state, known, state.said, grants)
+
+    def _brief_of(
+        self,
+        rule: str,
+        why: str,
+        intent: str,
+        frame: Frame | None,
+        state: CallState,
+        facts: Mapping[str, Any],
+        said: tuple[str, ...],
+        grants: Mapping[str, Grant],
+        severity: Severity = Severity.MINOR,
+        danger: bool = False,
+    ) -> HandoffBrief:
+        claimed = _only_claimed(frame)
+        course = handoff.Course(
+            rule=rule,
+            why=why,
+            intent=intent,
+            facts={name: value for name, value in facts.items() if name not in claimed},
+            claimed=claimed,
+            tried=state.tried,
+            said=said,
+            suggestions=next_best_actions(self.pack, intent, facts, self.context, state.tried),
+            grants=grants,
+            severity=severity,
+            danger=danger,
+        )
+        return handoff.brief(course, self.context, self.pack)
+
     def _brief(
         self,
         choice: Choice,
@@ -209,21 +252,18 @@ class Drafter:
             return None
         frame = step.state.active or next(iter(reversed(step.state.frames)), None)
         intent = frame.intent if frame is not None else step.intent
-        claimed = _only_claimed(frame)
-        course = handoff.Course(
-            rule=choice.rule,
-            why=self.policy.rule(choice.rule).title,
-            intent=intent,
-            facts={name: value for name, value in facts.items() if name not in claimed},
-            claimed=claimed,
-            tried=state.tried,
-            said=(*state.said, turn.heard.text),
-            suggestions=next_best_actions(self.pack, intent, facts, self.context, state.tried),
-            grants=turn.grants,
-            severity=step.severity,
-            danger=bool(DANGER & turn.heard.signals),
+        return self._brief_of(
+            choice.rule,
+            self.policy.rule(choice.rule).title,
+            intent,
+            frame,
+            state,
+            facts,
+            (*state.said, turn.heard.text),
+            turn.grants,
+            step.severity,
+            bool(DANGER & turn.heard.signals),
         )
-        return handoff.brief(course, self.context, self.pack)
 
 
 def _asides(heard: Heard, state: CallState) -> tuple[str, ...]:

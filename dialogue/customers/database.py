@@ -17,7 +17,7 @@ from sqlalchemy.pool import StaticPool
 from dialogue.customers.models import Base
 from nlu.errors import AttuneError
 
-SCHEMA = "0002"
+SCHEMA = "0003"
 """The newest revision in `migrations/versions`, which this code reads and writes."""
 
 _MIGRATIONS = Path(__file__).with_name("migrations")

@@ -298,6 +298,35 @@ class ForgottenRow(Base):
     at: Mapped[datetime] = mapped_column(UtcTime)
 
 
+class DeskAccountRow(Base):
+    """Somebody who may sit at the desk; `password` is an argon2 hash."""
+
+    __tablename__ = "desk_accounts"
+    __table_args__ = (
+        CheckConstraint("role IN ('agent', 'supervisor')", name="desk_accounts_role"),
+    )
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    role: Mapped[str] = mapped_column(String(12))
+    password: Mapped[str] = mapped_column(String(200))
+    made_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class DeskSessionRow(Base):
+    """Somebody who sits at the desk: the hash of their cookie, and the word that goes with every
+    change they ask for."""
+
+    __tablename__ = "desk_sessions"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account: Mapped[str] = mapped_column(
+        ForeignKey("desk_accounts.name", ondelete="CASCADE"), index=True
+    )
+    csrf: Mapped[str] = mapped_column(String(64))
+    made_at: Mapped[datetime] = mapped_column(UtcTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
 class KeyCheckRow(Base):
     """A keyed hash of a constant: says whether the key at hand is the one of this database."""
 

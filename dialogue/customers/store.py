@@ -13,7 +13,7 @@ from typing import Protocol
 import platformdirs
 from sqlalchemy import select
 
-from dialogue.customers.audit import AuditReport, verify
+from dialogue.customers.audit import AuditReport, append, verify
 from dialogue.customers.context import read_context
 from dialogue.customers.database import BUSY_TIMEOUT_MS, Database, insert_once
 from dialogue.customers.identifiers import IdentifierKey, load_key, normalise_phone
@@ -115,6 +115,14 @@ class CustomerStore:
         with self._writing_for(turn.customer_id) as writer:
             return writer.turn(turn, grants)
 
+    def record_outcome(self, contact: TurnWrites, grants: Mapping[str, Grant], by: str) -> bool:
+        """How a call ended, as `by` says (audited); False where the call was forgotten.
+
+        Of `contact` only the call, the person and what describes the whole call are looked at.
+        """
+        with self._writing_for(contact.customer_id) as writer:
+            return writer.outcome(contact, grants, by)
+
     def record_contact(
         self, customer_id: str, contact: ContactRecord, grants: Mapping[str, Grant]
     ) -> bool:
@@ -170,6 +178,17 @@ class CustomerStore:
         return (
             None if row is None else EffectRecord(key, row.action, row.succeeded, row.at, row.facts)
         )
+
+    def note_access(
+        self, kind: str, customer_id: str | None, at: datetime, detail: Mapping[str, str | int]
+    ) -> None:
+        """Who looked at what, in the audit log: under the customer's pseudonym, if there is one.
+
+        Raises `AttuneError` when it cannot be written: what cannot be noted is not to be shown.
+        """
+        with self.database.writing() as connection:
+            person = find_person(connection, self.key, customer_id)
+            append(connection, kind, person.subject, at, detail)
 
     def verify_audit(self) -> AuditReport:
         """Walk the audit chain from its first entry to its last."""

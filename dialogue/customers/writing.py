@@ -82,6 +82,20 @@ class Writer:
         self._audit("turn", turn.at, {"turn": turn.turn, "records": len(turn.records)})
         return True
 
+    def outcome(self, turn: TurnWrites, grants: Mapping[str, Grant], by: str) -> bool:
+        """How a contact ended, as a person says; False where the call was forgotten.
+
+        `turn` holds no turn: its outcome, intent and summary are the contact's from now on.
+        """
+        if self._person.forgotten or is_forgotten(
+            self._connection, self._key, "call", turn.call_id
+        ):
+            return False
+        summary = turn.summary if Purpose.STORE_TEXT in grants else ""
+        self._update_contact(self._contact_of(turn), turn, None, summary)
+        self._audit("outcome", turn.at, {"outcome": turn.outcome, "by": by})
+        return True
+
     def record(self, record: Record, contact: int | None = None) -> bool:
         """One record; False when nothing changed because it was written before."""
         match record:

@@ -229,7 +229,8 @@ def test_an_older_database_is_brought_up_to_date_and_keeps_its_customers(tmp_pat
     store.close()
     with sqlite3.connect(path) as connection:
         connection.executescript(
-            "DROP TABLE effects; DROP TABLE turns; UPDATE alembic_version SET version_num='0001'"
+            "DROP TABLE desk_sessions; DROP TABLE desk_accounts; DROP TABLE effects; "
+            "DROP TABLE turns; UPDATE alembic_version SET version_num='0001'"
         )
     connection.close()
     again = open_store(tmp_path)
