@@ -7,16 +7,28 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from functools import partial
 
-from dialogue.types import Decision, Reply
+from dialogue.honesty import sentences
+from dialogue.types import Clause, Decision, Delivery, Reply
 from nlu.types import EmotionEstimate, Transcript, Understanding
 from voice.ears import KeyedEar, StageClock, TurnEar
 from voice.mouth import Mouth, RenderedClause, SpeechFailure, Utterance, plain, render
 from voice.speculation import Prepared, Speculator, StageFailure, staged
+from voice.supervision import HOLD, Verdict
 from voice.turns.endpointing import UNKNOWN_MS, StopSilence
-from voice.types import CallEvent, Channel, ClauseQueued, Synthesizer, TurnDecided
+from voice.types import (
+    AgentWords,
+    CallEvent,
+    Channel,
+    ClauseQueued,
+    ClauseRecord,
+    Speaker,
+    Synthesizer,
+    TurnDecided,
+)
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +79,19 @@ class Answer:
     fallback: str | None = None
     course: tuple[tuple[int, EmotionEstimate], ...] = ()
     task: asyncio.Task[None] | None = None
+    speaker: Speaker = Speaker.ASSISTANT
+    plan: Decision | None = None
+    """What is to be decided on, before anything of it has happened."""
+    speaking: bool = False
+    """Whether anything but a request for patience may have been heard."""
+    review: str | None = None
+    before: list[ClauseRecord] = field(default_factory=list)
+    """What was said to keep the caller company while a human looked at the plan."""
+
+    @property
+    def first_ms(self) -> int | None:
+        """Where in audio time the first sound came."""
+        return self.before[0].start_ms if self.before else self.utterance.first_ms
 
 
 class Answerer:
@@ -107,6 +132,7 @@ class Answerer:
     ) -> None:
         """Queue a reply as this answer's."""
         answer.reply = reply
+        answer.speaking = True
         written = {clause.text: clause.written for clause in reply.clauses}
         answer.utterance = await self._mouth.say(
             reply,
@@ -114,28 +140,55 @@ class Answerer:
             prepared=prepared,
             alive=alive,
             on_clause=lambda text, start_ms, end_ms: self._tell(
-                ClauseQueued(answer.number, text, start_ms, end_ms, written.get(text))
+                ClauseQueued(
+                    answer.number, text, start_ms, end_ms, written.get(text), answer.speaker
+                )
             ),
         )
 
-    async def commit_and_say(
-        self, answer: Answer, prepared: Prepared, declared_ms: int, alive: Callable[[], bool]
-    ) -> Decision:
-        """Carry out the effects, then speak what really happened. Raises `StageFailure`."""
-        committed = await self._speculator.commit(prepared.decision, answer.clock)
-        answer.decision = committed
-        self._tell(TurnDecided(answer.number, prepared.understanding, committed))
+    async def hold(self, answer: Answer, alive: Callable[[], bool]) -> None:
+        """Ask for patience while a human looks at the plan."""
+        with suppress(SpeechFailure):
+            said = await self._mouth.say(plain(HOLD), alive=alive)
+            answer.before += said.clauses
+            for clause in said.clauses:
+                self._tell(ClauseQueued(answer.number, HOLD, clause.start_ms, clause.end_ms))
+
+    async def settle_and_say(
+        self,
+        answer: Answer,
+        prepared: Prepared,
+        verdict: Verdict,
+        declared_ms: int,
+        alive: Callable[[], bool],
+    ) -> None:
+        """Carry out the effects, then speak what really happened: as far as the verdict lets the
+        plan go, and in the agent's words where it has some. Raises `StageFailure`."""
+        settle = self._speculator.commit if verdict.ruling.carries_out else self._speculator.observe
+        answer.decision = decision = await settle(prepared.decision, answer.clock)
+        answer.review = verdict.ruling.value if verdict.asked else None
+        if verdict.words is not None or not verdict.ruling.carries_out:
+            answer.speaker = Speaker.AGENT
+        self._tell(
+            TurnDecided(
+                answer.number,
+                answer.understanding or prepared.understanding,
+                decision,
+                answer.speaker,
+            )
+        )
+        if verdict.words is None and not verdict.ruling.carries_out:
+            return
         try:
             await self.say(
                 answer,
-                committed.reply,
+                decision.reply if verdict.words is None else spoken(verdict.words, decision),
                 alive,
                 waited_ms=declared_ms - answer.end_ms,
                 prepared=prepared.first,
             )
         except SpeechFailure as failure:
             raise StageFailure("speech", str(failure)) from failure
-        return committed
 
     async def fall_back(
         self, answer: Answer, failure: StageFailure, alive: Callable[[], bool]
@@ -155,7 +208,7 @@ class Answerer:
         A live channel's audio time contains the computing already.
         """
         first_at_s = answer.utterance.first_sound_at_s or time.perf_counter()
-        first_ms = answer.utterance.first_ms or declared_ms
+        first_ms = answer.first_ms or declared_ms
         late_ms = max(0.0, turn.speculated_in_s * 1000.0 - (declared_ms - turn.paused_ms))
         after_end_ms = (first_at_s - declared_at_s) * 1000.0
         gap_ms = float(first_ms - answer.end_ms)
@@ -168,3 +221,20 @@ class Answerer:
             "after_end": after_end_ms,
             "gap": gap_ms,
         }
+
+
+def spoken(words: AgentWords, decision: Decision | None) -> Reply:
+    """An agent's words as the assistant would speak to this caller at this moment: the delivery is
+    that of the decision, and owes nothing to the words."""
+    first = next(iter(decision.reply.clauses), None) if decision is not None else None
+    delivery = replace(
+        first.delivery if first is not None else Delivery(), pause_before_ms=0, pause_after_ms=300
+    )
+    return Reply(tuple(Clause(text, delivery) for text in sentences(words.text)))
+
+
+def owed(decision: Decision | None) -> Reply:
+    """What is said of a plan that was not carried out, should nobody else answer."""
+    if decision is None or decision.effects or decision.handoff is not None:
+        return plain(NOT_HEARD)
+    return decision.reply

@@ -13,24 +13,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from datetime import datetime
 from typing import Any
 
-from dialogue.types import ConsentState, HandoffBrief, Purpose, Reply
+from dialogue.types import ConsentState, Purpose
 from nlu.errors import AttuneError
-from voice.answering import NOBODY_THERE, STILL_THERE, Answer, Answerer, CallerTurn
+from voice.answering import Answer, Answerer, CallerTurn, owed
 from voice.ears import KeyedEar, StageClock, TurnEar, VoiceStream
-from voice.mouth import (
-    ListenerPace,
-    Mouth,
-    SpeechFailure,
-    Utterance,
-    heard_clauses,
-    plain,
-    unheard,
-)
-from voice.records import record_turn
+from voice.floor import Floor
+from voice.mouth import ListenerPace, Mouth
 from voice.speculation import (
     Deadlines,
     Mind,
@@ -41,11 +33,12 @@ from voice.speculation import (
     takes_voice_back,
     without_voice,
 )
+from voice.supervision import HumanAgent, Plan, Verdict
 from voice.thinking import Thinker
 from voice.turns.endpointing import UNKNOWN_MS, EndpointPolicy, default_policies
 from voice.turns.interruption import InterruptionDetector, is_backchannel
 from voice.turns.keypad import Keypad
-from voice.turns.presence import Absence, SilenceWatch
+from voice.turns.presence import SilenceWatch
 from voice.turns.tracker import (
     PREROLL_MS,
     TurnEnded,
@@ -58,8 +51,6 @@ from voice.turns.tracker import (
 from voice.types import (
     FRAME_MS,
     RATE_HZ,
-    AnswerEnded,
-    AssistantInterrupted,
     AudioFrame,
     CallEnded,
     CallerAct,
@@ -79,7 +70,6 @@ from voice.types import (
     StopSpeaking,
     Synthesizer,
     TurnDropped,
-    TurnFinished,
 )
 from voice.vad import SpeechDetector
 
@@ -116,6 +106,8 @@ class VoiceLoop:
         executor: Executor | None = None,
     ) -> None:
         self._call = call
+        self._now_ms = 0
+        self._turns = 0
         self._channel = channel
         self._recognizer = recognizer
         self._mind = mind
@@ -124,7 +116,6 @@ class VoiceLoop:
         self._observers = tuple(observers)
         deadlines = deadlines or Deadlines()
         self._opening_deadline_s = 8 * deadlines.speech_s
-        self._names = tuple(known_names)
         self._own_threads = executor is None
         self._executor = executor or ThreadPoolExecutor(_THREADS, thread_name_prefix="attune-call")
         self._pace = ListenerPace()
@@ -145,6 +136,24 @@ class VoiceLoop:
         self._tracker = TurnTracker(UNKNOWN_MS)
         self._keypad = Keypad()
         self._silence = SilenceWatch()
+        self.agent = HumanAgent(self._tell)
+        self._floor = Floor(
+            call=call,
+            engines={
+                "recognition": recognizer.name,
+                "speech": synthesizer.name,
+                "channel": channel.name,
+            },
+            names=tuple(known_names),
+            talk=talk,
+            answerer=self._answerer,
+            mouth=self._mouth,
+            interruption=self._interruption,
+            agent=self.agent,
+            tell=self._tell,
+            now_ms=lambda: self._now_ms,
+            count_turn=self._count_turn,
+        )
         self._thinker = Thinker(
             speculator=speculator,
             talk=talk,
@@ -155,15 +164,7 @@ class VoiceLoop:
         )
         self._preroll: deque[AudioFrame] = deque(maxlen=PREROLL_MS // FRAME_MS)
         self._background: set[asyncio.Future[Any]] = set()
-        self._now_ms = 0
-        self._turns = 0
         self._turn: CallerTurn | None = None
-        self._answer: Answer | None = None
-        self._cut_off: tuple[Reply, Utterance, int] | None = None
-        self._opening: Answer | None = None
-        self._check: Answer | None = None
-        self._ending: str | None = None
-        self._brief: HandoffBrief | None = None
         self.overhead = StageClock()
 
     async def run(self) -> str:
@@ -175,12 +176,12 @@ class VoiceLoop:
             async with aclosing(self._channel.frames()) as frames:  # type: ignore[type-var]
                 async for frame in frames:
                     await self._hear(frame)
-                    if self._ending and self._answer is None:
+                    if self._floor.done:
                         break
             await self._last_words()
-            if self._brief is not None:
-                await self._channel.transfer(self._brief)
-            reason = self._ending or "hangup"
+            if self._floor.brief is not None:
+                await self._channel.transfer(self._floor.brief)
+            reason = self._floor.ending or "hangup"
         finally:
             await self._shut(reason)
         return reason
@@ -198,20 +199,18 @@ class VoiceLoop:
             raise AttuneError(
                 f"{self._synthesizer.name} cannot speak ({failure.reason}); run 'attune doctor'."
             ) from failure
-        opening = Answer(0, 0, 0, StageClock(), decision=self._talk.opening())
-        self._opening = self._answer = opening
-        if opening.decision is not None:
-            with suppress(SpeechFailure):
-                await self._answerer.say(opening, opening.decision.reply, self._alive(opening))
+        await self._floor.open()
 
     async def _last_words(self) -> None:
         """The line went dead in the middle of a turn: what was said still counts."""
+        self.agent.line_ended()
         await self._dispatch(self._tracker.finish(self._now_ms))
-        if self._answer is not None and self._answer.task is not None:
-            await self._answer.task
+        if self._floor.answer is not None and self._floor.answer.task is not None:
+            await self._floor.answer.task
 
     async def _shut(self, reason: str) -> None:
-        self._finish_answer(interrupted=not self._mouth.finished)
+        self._floor.finish(interrupted=not self._mouth.finished)
+        self._floor.move_on()
         if self._turn is not None:
             await self._turn.ear.close()
         for work in self._background:
@@ -224,8 +223,9 @@ class VoiceLoop:
         for observer in self._observers:
             observer(event)
 
-    def _alive(self, answer: Answer) -> Callable[[], bool]:
-        return lambda: self._answer is answer
+    def _count_turn(self) -> int:
+        self._turns += 1
+        return self._turns
 
     # --- hearing -----------------------------------------------------------------------------
 
@@ -234,15 +234,16 @@ class VoiceLoop:
         activity = self.overhead.timed("vad", lambda: self._detector.push(frame))
         self._preroll.append(frame)
         await self._take(frame.acts)
+        await self._serve_agent()
         if frame.keys or self._keypad.waiting:
             await self._keys(frame)
             return
-        if self._answer is not None:
+        if self._floor.answer is not None:
             self._silence.active()
             if self._interruption.push(frame, activity):
-                await self._interrupt(self._answer, frame)
-            elif (self._answer.task is None or self._answer.task.done()) and self._mouth.finished:
-                self._finish_answer()
+                await self._interrupt(frame)
+            elif self._floor.over:
+                self._floor.finish()
             return
         if self._turn is not None:
             if activity.speech:
@@ -251,10 +252,19 @@ class VoiceLoop:
             if self._turn.ear.due:
                 await self._now_or_later(self._listen(self._turn))
         await self._dispatch(self._tracker.push(frame.end_ms, activity.speech))
-        if self._turn is not None or self._answer is not None:
+        if self._turn is not None or self._floor.answer is not None or self.agent.speaks:
             self._silence.active()
         elif self._channel.live and (due := self._silence.quiet(frame.end_ms)):
-            await self._check_presence(due)
+            await self._floor.check_presence(due)
+
+    async def _serve_agent(self) -> None:
+        """Do what a human agent has asked for, if its moment has come."""
+        self.agent.tick(self._now_ms)
+        request = self.agent.next_request(
+            caller_speaks=self._turn is not None, answering=self._floor.answer is not None
+        )
+        if request is not None:
+            await self._floor.serve(request)
 
     async def _take(self, acts: Sequence[CallerAct]) -> None:
         """The caller did something other than speak."""
@@ -265,8 +275,7 @@ class VoiceLoop:
                 case EndTurn():
                     await self._dispatch(self._tracker.finish(self._now_ms))
                 case StopSpeaking():
-                    if self._answer is not None:
-                        await self._silence_answer(self._answer)
+                    await self._floor.silence()
                 case SetPace(factor):
                     self._pace.factor = factor
                 case StateConsent(purpose, state):
@@ -282,16 +291,17 @@ class VoiceLoop:
         if self._turn is not None:
             self._turn.ear.forget_voice()
             self._turn.work = None
-        if self._answer is not None:
-            self._answer.course = ()
-            if self._answer.understanding is not None:
-                self._answer.understanding = without_voice(self._answer.understanding)
+        answer = self._floor.answer
+        if answer is not None:
+            answer.course = ()
+            if answer.understanding is not None:
+                answer.understanding = without_voice(answer.understanding)
 
     async def _keys(self, frame: AudioFrame) -> None:
         """Keys take the turn at once, from the assistant and from what was being said."""
         words = self._keypad.push(frame.end_ms, frame.keys)
-        if self._answer is not None and (words or self._keypad.waiting):
-            await self._silence_answer(self._answer)
+        if words or self._keypad.waiting:
+            await self._floor.silence()
         if self._turn is not None:
             self._thinker.move_on()
             await self._turn.ear.close()
@@ -303,20 +313,9 @@ class VoiceLoop:
             return
         self._silence.answered()
         self._thinker.move_on()
-        self._turns += 1
-        self._turn = CallerTurn(self._turns, frame.start_ms, KeyedEar(words), StageClock())
+        self._floor.move_on()
+        self._turn = CallerTurn(self._count_turn(), frame.start_ms, KeyedEar(words), StageClock())
         await self._end_turn(TurnEnded(frame.start_ms, frame.end_ms, frame.end_ms))
-
-    async def _check_presence(self, due: Absence) -> None:
-        """Ask a silent line whether anybody is there; the second time, say goodbye."""
-        check = Answer(0, self._now_ms, self._now_ms, StageClock())
-        self._check = self._answer = check
-        self._interruption.reset()
-        if due is Absence.END:
-            self._ending = "silence"
-        text = STILL_THERE if due is Absence.ASK else NOBODY_THERE
-        with suppress(SpeechFailure):
-            await self._answerer.say(check, plain(text), self._alive(check))
 
     async def _dispatch(self, events: list[TurnEvent]) -> None:
         for event in events:
@@ -332,14 +331,14 @@ class VoiceLoop:
 
     def _begin_turn(self, start_ms: int, *, interrupts: bool = False) -> None:
         self._thinker.move_on()
-        self._turns += 1
+        self._floor.move_on()
         clock = StageClock()
         voice = self._voice_stream()
         expectation = Expectation(self._talk.expects)
         ear = TurnEar(self._recognizer, expectation, voice, self._executor, clock)
         for frame in self._preroll:
             ear.hear(frame)
-        self._turn = CallerTurn(self._turns, start_ms, ear, clock, interrupts)
+        self._turn = CallerTurn(self._count_turn(), start_ms, ear, clock, interrupts)
         self._tell(CallerSpeaking(self._turns, start_ms))
 
     def _voice_stream(self) -> VoiceStream | None:
@@ -388,7 +387,7 @@ class VoiceLoop:
         if turn is None:
             return
         answer = Answer(turn.number, ended.start_ms, ended.speech_end_ms, turn.clock)
-        self._answer = answer
+        self._floor.answer = answer
         self._tell(CallerFinished(turn.number, ended.speech_end_ms))
         self._interruption.reset()
         answer.task = asyncio.ensure_future(self._answer_turn(turn, answer, ended.declared_ms))
@@ -403,17 +402,29 @@ class VoiceLoop:
                 await self._ignore(turn)
                 return
             self._silence.answered()
-            committed = await self._answerer.commit_and_say(
-                answer, prepared, declared_ms, self._alive(answer)
-            )
-            if committed.handoff or committed.ends_call:
-                self._ending = "handoff" if committed.handoff else "closed"
+            alive = self._floor.still(answer)
+            verdict = await self._review(answer, prepared, alive)
+            await self._answerer.settle_and_say(answer, prepared, verdict, declared_ms, alive)
+            self._floor.settled(answer, verdict)
         except StageFailure as failure:
             answer.transcript = turn.transcript
-            await self._answerer.fall_back(answer, failure, self._alive(answer))
+            if self.agent.speaks:
+                answer.fallback = str(failure)
+                self._floor.leave_to_agent(answer)
+            else:
+                await self._answerer.fall_back(answer, failure, self._floor.still(answer))
         finally:
             await self._now_or_later(turn.ear.close())
         self._answerer.book_latency(turn, answer, declared_at_s, declared_ms)
+
+    async def _review(
+        self, answer: Answer, prepared: Prepared, alive: Callable[[], bool]
+    ) -> Verdict:
+        """What a human says to the plan, where one wants to be asked."""
+        answer.plan, answer.reply = prepared.decision, owed(prepared.decision)
+        understanding = answer.understanding or prepared.understanding
+        plan = Plan(answer.number, understanding, prepared.decision)
+        return await self.agent.verdict(plan, lambda: self._answerer.hold(answer, alive))
 
     async def _prepared(self, turn: CallerTurn, answer: Answer) -> Prepared:
         """The current generation's answer; made now if the turn ended without a pause."""
@@ -434,63 +445,20 @@ class VoiceLoop:
 
     def _nothing_said(self, turn: CallerTurn, answer: Answer) -> bool:
         text = answer.transcript.text.strip()
-        if turn.interrupts and self._cut_off and (not text or is_backchannel(text)):
+        if turn.interrupts and self._floor.cut_off and (not text or is_backchannel(text)):
             return True
         return not text and answer.end_ms - answer.start_ms < SHORTEST_UNCLEAR_MS
 
     async def _ignore(self, turn: CallerTurn) -> None:
         """A cough or a hum: nothing was said; go on with what it had interrupted."""
-        self._answer = None
+        self._floor.answer = None
         self._turns -= 1
         self._tell(TurnDropped(turn.number))
-        if not (turn.interrupts and self._cut_off):
-            return
-        reply, utterance, until_ms = self._cut_off
-        self._cut_off = None
-        resumed = Answer(0, self._now_ms, self._now_ms, turn.clock)
-        self._answer = resumed
-        rest = unheard(reply, utterance, until_ms)
-        await self._answerer.say(resumed, rest, self._alive(resumed))
+        if turn.interrupts:
+            await self._floor.resume()
 
-    async def _interrupt(self, answer: Answer, frame: AudioFrame) -> None:
-        await self._silence_answer(answer)
-        if answer is not self._check:
-            self._cut_off = (answer.reply, answer.utterance, self._now_ms)
+    async def _interrupt(self, frame: AudioFrame) -> None:
+        await self._floor.interrupt()
         start_ms = max(0, frame.end_ms - PREROLL_MS)
         self._tracker.begin(start_ms, frame.end_ms)
         self._begin_turn(start_ms, interrupts=True)
-
-    async def _silence_answer(self, answer: Answer) -> None:
-        """Stop speaking: the caller has the turn."""
-        self._thinker.move_on()
-        heard_ms = await self._mouth.stop(answer.utterance)
-        self._finish_answer(interrupted=True)
-        if self._ending in ("closed", "silence"):
-            self._ending = None
-        self._tell(AssistantInterrupted(answer.number, self._now_ms, heard_ms))
-
-    def _finish_answer(self, *, interrupted: bool = False) -> None:
-        answer, self._answer = self._answer, None
-        if answer is None:
-            return
-        self._cut_off = None
-        self._interruption.reset()
-        if answer.number:
-            record = record_turn(
-                self._call,
-                answer,
-                heard_clauses(answer.utterance, self._now_ms),
-                {
-                    "recognition": self._recognizer.name,
-                    "speech": self._synthesizer.name,
-                    "channel": self._channel.name,
-                },
-                interrupted=interrupted,
-                names=self._names,
-                opening=self._opening,
-            )
-            self._opening = None
-            self._tell(TurnFinished(record))
-        self._tell(AnswerEnded(answer.number, self._now_ms, interrupted))
-        if answer.decision is not None and answer.decision.handoff is not None:
-            self._brief = answer.decision.handoff

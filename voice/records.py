@@ -179,6 +179,8 @@ def record_turn(
         interrupted=interrupted,
         fallback=answer.fallback,
         extra=extra,
+        speaker=answer.speaker,
+        review=answer.review,
     )
 
 

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from dialogue.customers.consent import withdrawals
-from dialogue.types import ConsentState, Decision, Purpose, Reply
+from dialogue.types import ConsentState, Decision, HandoffBrief, Purpose, Reply
 from nlu.types import (
     ConversationSoFar,
     EmotionEstimate,
@@ -74,6 +74,12 @@ class Talk(Protocol):
 
     def commit(self, decision: Decision) -> Decision:
         """The turn has ended: carry out effects, word what really happened."""
+
+    def observe(self, decision: Decision) -> None:
+        """A person answers the turn: go on from it with nothing carried out."""
+
+    def brief(self, rule: str, why: str) -> HandoffBrief:
+        """What a human needs who takes the call at this moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,12 +203,16 @@ class Speculator:
         The first turn with a voice becomes the baseline against which later change is shown.
         """
         self._baseline = self._baseline or self._features
-        return await self._run(
-            "actions",
-            self._deadlines.decision_s * 4,
-            clock,
-            functools.partial(self._talk.commit, decision),
-        )
+        return await self._act(functools.partial(self._talk.commit, decision), clock)
+
+    async def observe(self, decision: Decision, clock: StageClock) -> Decision:
+        """The turn has ended and a person answers it; returns the decision as a suggestion."""
+        self._baseline = self._baseline or self._features
+        await self._act(functools.partial(self._talk.observe, decision), clock)
+        return decision
+
+    async def _act(self, work: Callable[[], T], clock: StageClock) -> T:
+        return await self._run("actions", self._deadlines.decision_s * 4, clock, work)
 
     def forget_voice(self) -> None:
         """Drop what earlier turns showed of the voice."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from voice.types import AssistantInterrupted, CallEvent, TurnFinished
+from voice.types import AssistantInterrupted, CallEvent, Speaker, TurnFinished
 
 _BUCKETS_S = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0)
 
@@ -80,7 +80,9 @@ class Metrics:
         if not isinstance(event, TurnFinished):
             return
         record = event.record
-        self.turns.labels(str(record.decision.get("strategy", "none"))).inc()
+        by_agent = record.speaker is Speaker.AGENT
+        strategy = "AGENT" if by_agent else str(record.decision.get("strategy", "none"))
+        self.turns.labels(strategy).inc()
         if record.fallback:
             self.fallbacks.inc()
         for stage, taken_ms in record.latency_ms.items():

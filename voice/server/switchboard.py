@@ -8,10 +8,13 @@ import uuid
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 
 import numpy as np
 
+from dialogue.conversation import Conversation
 from dialogue.types import Delivery, HandoffBrief
 from voice.channels.line import LiveLine
 from voice.channels.live import LineLimits
@@ -19,6 +22,7 @@ from voice.engines import CallerIdentity, Engines, open_loop
 from voice.server.admission import Admission
 from voice.server.metrics import Metrics
 from voice.server.turn_file import TurnFile
+from voice.supervision import HumanAgent
 from voice.types import CallEvent, Pcm
 
 BUSY = "I'm sorry, all our lines are busy. Please call again in a few minutes."
@@ -32,6 +36,17 @@ BriefTaker = Callable[[str, HandoffBrief], Awaitable[None]]
 """Takes a handoff's brief before the caller is put through (the desk's door)."""
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LiveCall:
+    """A call under way, for those who may reach into it."""
+
+    name: str
+    channel: str
+    agent: HumanAgent
+    conversation: Conversation
+    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 class CallThreads(ThreadPoolExecutor):
@@ -52,6 +67,7 @@ class Switchboard:
         self.metrics = metrics or Metrics()
         self.admission = Admission(settings.most_calls, settings.most_calls_per_address)
         self.limits = LineLimits(settings.dead_line_s, settings.longest_call_s)
+        self.calls: dict[str, LiveCall] = {}
         self.watchers: list[Watcher] = []
         self.brief_takers: list[BriefTaker] = []
         self.busy_sound: Pcm = np.zeros(0, dtype=np.int16)
@@ -145,6 +161,7 @@ class Switchboard:
             call=call,
             executor=self._threads,
         )
+        self.calls[call] = LiveCall(call, channel.name, loop.agent, conversation)
         try:
             reason = await loop.run()
             if reason == "handoff":
@@ -152,6 +169,7 @@ class Switchboard:
                 self.metrics.handoffs.labels(result).inc()
             return reason
         finally:
+            del self.calls[call]
             await asyncio.to_thread(conversation.close)
 
     async def _hand_over(self, call: str, brief: HandoffBrief) -> None:

@@ -1,0 +1,248 @@
+"""The assistant's side of the floor: the answer under way, the one that was cut off, the one that
+an agent still owes, and how the call is to end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+
+from dialogue.types import Decision, HandoffBrief, Reply
+from voice.answering import NOBODY_THERE, STILL_THERE, Answer, Answerer, owed, spoken
+from voice.ears import StageClock
+from voice.mouth import Mouth, SpeechFailure, Utterance, heard_clauses, plain, unheard
+from voice.records import record_turn
+from voice.speculation import Talk
+from voice.supervision import (
+    Close,
+    GiveBack,
+    HumanAgent,
+    Request,
+    Ruling,
+    Say,
+    TakeOver,
+    Transfer,
+    Verdict,
+)
+from voice.turns.interruption import InterruptionDetector
+from voice.turns.presence import Absence
+from voice.types import (
+    AgentWords,
+    AnswerEnded,
+    AssistantInterrupted,
+    CallEvent,
+    Speaker,
+    TurnFinished,
+)
+
+log = logging.getLogger(__name__)
+
+
+class Floor:
+    """Begins, silences and ends answers, whoever gives them, and records each once.
+
+    `count_turn` gives the number of a turn that nobody but the agent speaks in. `ending` is why the
+    call is to end once nothing is being said; `brief` goes ahead of a caller who is put through.
+    """
+
+    def __init__(
+        self,
+        *,
+        call: str,
+        engines: Mapping[str, str],
+        names: Sequence[str],
+        talk: Talk,
+        answerer: Answerer,
+        mouth: Mouth,
+        interruption: InterruptionDetector,
+        agent: HumanAgent,
+        tell: Callable[[CallEvent], None],
+        now_ms: Callable[[], int],
+        count_turn: Callable[[], int],
+    ) -> None:
+        self._call = call
+        self._engines = engines
+        self._names = names
+        self._talk = talk
+        self._answerer = answerer
+        self._mouth = mouth
+        self._interruption = interruption
+        self._agent = agent
+        self._tell = tell
+        self._now_ms = now_ms
+        self._count_turn = count_turn
+        self._opening: Answer | None = None
+        self._check: Answer | None = None
+        self._cut_off: tuple[Answer, int] | None = None
+        self._owed: Answer | None = None
+        self._latest: Decision | None = None
+        self.answer: Answer | None = None
+        self.ending: str | None = None
+        self.brief: HandoffBrief | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether the call is to end now."""
+        return self.ending is not None and self.answer is None
+
+    @property
+    def over(self) -> bool:
+        """Whether the answer under way has been heard to its end."""
+        task = self.answer.task if self.answer is not None else None
+        return (task is None or task.done()) and self._mouth.finished
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether there is something to go on with."""
+        return self._cut_off is not None
+
+    def still(self, answer: Answer) -> Callable[[], bool]:
+        """Whether an answer may go on: nobody has interrupted it, nor taken the call over. The
+        opening says what the law wants said, and is finished in any hand."""
+
+        def alive() -> bool:
+            theirs = answer.speaker is Speaker.ASSISTANT and answer is not self._opening
+            return self.answer is answer and not (theirs and self._agent.speaks)
+
+        return alive
+
+    # --- answers -------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Say the opening."""
+        opening = Answer(0, 0, 0, StageClock(), decision=self._talk.opening())
+        self._opening = self.answer = opening
+        if opening.decision is not None:
+            await self._say(opening, opening.decision.reply)
+
+    async def check_presence(self, due: Absence) -> None:
+        """Ask a silent line whether anybody is there; the second time, say goodbye."""
+        now_ms = self._now_ms()
+        self._check = self.answer = check = Answer(0, now_ms, now_ms, StageClock())
+        self._interruption.reset()
+        if due is Absence.END:
+            self.ending = "silence"
+        await self._say(check, plain(STILL_THERE if due is Absence.ASK else NOBODY_THERE))
+
+    def settled(self, answer: Answer, verdict: Verdict) -> None:
+        """A plan was carried out as far as the verdict let it go: what follows for the call."""
+        decision = answer.decision
+        if verdict.ruling is Ruling.TAKEN:
+            self.leave_to_agent(answer)
+        elif verdict.ruling.carries_out and decision is not None:
+            if decision.handoff is not None or decision.ends_call:
+                self.ending = "closed" if decision.handoff is None else "handoff"
+            self.brief = decision.handoff or self.brief
+
+    def leave_to_agent(self, answer: Answer) -> None:
+        """The agent answers this turn when they like."""
+        if self.answer is answer:
+            self.answer = None
+            self._owed = answer
+            self._interruption.reset()
+            answer.speaker = Speaker.AGENT
+            self._latest = answer.decision or self._latest
+            self._tell(AnswerEnded(answer.number, self._now_ms(), interrupted=False))
+
+    def move_on(self) -> None:
+        """The caller goes on: what was owed until now stays without an answer of its own."""
+        answer, self._owed = self._owed, None
+        if answer is not None:
+            self._record(answer)
+
+    async def silence(self) -> None:
+        """Stop speaking: somebody else has the turn."""
+        answer = self.answer
+        if answer is None:
+            return
+        if not answer.speaking:
+            answer.decision = answer.decision or answer.plan
+            answer.review = Ruling.DROPPED.value if self._agent.held else answer.review
+        self._agent.drop()
+        heard_ms = await self._mouth.stop(answer.utterance)
+        self.finish(interrupted=True)
+        if self.ending in ("closed", "silence"):
+            self.ending = None
+        self._tell(AssistantInterrupted(answer.number, self._now_ms(), heard_ms))
+
+    async def interrupt(self) -> None:
+        """The caller speaks into the answer; it may turn out to be nothing."""
+        answer = self.answer
+        await self.silence()
+        if answer is not None and answer is not self._check:
+            self._cut_off = (answer, self._now_ms())
+
+    async def resume(self) -> None:
+        """It was nothing: go on with what it had interrupted."""
+        if self._cut_off is None:
+            return
+        (answer, until_ms), self._cut_off = self._cut_off, None
+        now_ms = self._now_ms()
+        self.answer = resumed = Answer(0, now_ms, now_ms, answer.clock, speaker=answer.speaker)
+        await self._say(resumed, unheard(answer.reply, answer.utterance, until_ms))
+
+    def finish(self, *, interrupted: bool = False) -> None:
+        """The answer under way has ended."""
+        answer, self.answer = self.answer, None
+        if answer is None:
+            return
+        self._cut_off = None
+        self._interruption.reset()
+        self._latest = answer.decision or self._latest
+        if answer.number:
+            self._record(answer, interrupted=interrupted)
+        self._tell(AnswerEnded(answer.number, self._now_ms(), interrupted))
+
+    def _record(self, answer: Answer, *, interrupted: bool = False) -> None:
+        said = Utterance(clauses=[*answer.before, *answer.utterance.clauses])
+        record = record_turn(
+            self._call,
+            answer,
+            heard_clauses(said, self._now_ms()),
+            self._engines,
+            interrupted=interrupted,
+            names=self._names,
+            opening=self._opening,
+        )
+        self._opening = None
+        self._tell(TurnFinished(record))
+
+    async def _say(self, answer: Answer, reply: Reply) -> None:
+        with suppress(SpeechFailure):
+            await self._answerer.say(answer, reply, self.still(answer))
+
+    # --- the human agent -----------------------------------------------------------------------
+
+    async def serve(self, request: Request) -> None:
+        """Do what the agent asks for."""
+        match request:
+            case TakeOver():
+                speaking = self.answer is not None and self.answer.speaking
+                if speaking and self.answer is not self._opening:
+                    await self.silence()
+            case Say(words):
+                self._speak_for(words)
+            case Transfer(words):
+                self.brief = self._talk.brief("agent", "an agent puts the caller through")
+                self.ending = "handoff"
+                self._speak_for(words)
+            case Close():
+                self.ending = "closed"
+            case GiveBack():
+                answer, self._owed = self._owed, None
+                if answer is not None:
+                    answer.speaker = Speaker.ASSISTANT
+                    self._begin(answer, owed(answer.decision))
+
+    def _speak_for(self, words: AgentWords) -> None:
+        now_ms = self._now_ms()
+        answer = self._owed or Answer(self._count_turn(), now_ms, now_ms, StageClock())
+        self._owed = None
+        answer.speaker = Speaker.AGENT
+        self._begin(answer, spoken(words, self._latest))
+
+    def _begin(self, answer: Answer, reply: Reply) -> None:
+        self.answer = answer
+        self._interruption.reset()
+        answer.task = asyncio.ensure_future(self._say(answer, reply))
