@@ -1,10 +1,12 @@
 """`attune evaluate` on real recordings: mono, stereo, shared channel, telephone, broken."""
 
+import base64
 import csv
 import json
 import multiprocessing
 import re
 import shutil
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +23,11 @@ from voice.evaluation.pool import Result
 from voice.evaluation.run import Plan, Report, Watcher, evaluate
 
 RATE_HZ = 16_000
-SPHINX = Options(recognizer="sphinx")
-GRANTED = {Purpose.EMOTION_VOICE: ConsentState.GRANTED}
+SPHINX = Options(recognizer="sphinx", audio=True)
+GRANTED = {
+    Purpose.EMOTION_VOICE: ConsentState.GRANTED,
+    Purpose.STORE_AUDIO: ConsentState.GRANTED,
+}
 
 
 def alternating(samples_dir: Path) -> np.ndarray:
@@ -203,15 +208,62 @@ def test_metrics_hold_n_and_interval_where_there_is_a_reference(
     assert metrics["reference"]["word_error_rate"]["reference_words"] == 9
 
 
-def test_the_page_needs_no_network_and_shows_the_worst_first(whole: tuple[Path, Report]) -> None:
-    page = (whole[0] / "report.html").read_text(encoding="utf-8")
+def pages(out: Path) -> dict[str, dict]:
+    """The pages of single calls, unpacked as the browser does it, in their order."""
+    report = (out / "report.html").read_text(encoding="utf-8")
+    found = {}
+    for names, packed in re.findall(r'data-calls="([^"]*)">([^<]*)<', report):
+        unpacked = json.loads(zlib.decompress(base64.b64decode(packed)))
+        found |= dict(zip(names.split(), unpacked, strict=True))
+    return found
 
-    assert not re.search(r"(?:src|href)=\"(?!#)|url\(|https?:|@import|fetch\(", page)
+
+def test_the_page_needs_no_network_and_shows_the_worst_first(whole: tuple[Path, Report]) -> None:
+    report = (whole[0] / "report.html").read_text(encoding="utf-8")
+
+    assert not re.search(r"(?:src|href)=\"(?!#|data:)|url\(|https?:|@import|fetch\(", report)
     scores = [
-        int(score) for score in re.findall(r'<td class="n"><span class="score[^>]*>(\d+)', page)
+        int(score) for score in re.findall(r'<td class="n"><span class="score[^>]*>(\d+)', report)
     ]
     assert len(scores) == 5 and scores == sorted(scores, reverse=True)
-    assert page.index('id="call-silence"') > page.index('id="call-stereo"')
+    assert [page["score"] for page in pages(whole[0]).values()] == scores
+
+
+def test_the_page_of_a_call_says_who_said_what_and_what_attune_would_have_said(
+    whole: tuple[Path, Report],
+) -> None:
+    page = pages(whole[0])["stereo"]
+    callers = [turn for turn in page["turns"] if turn["party"] == "caller"]
+    agents = [turn for turn in page["turns"] if turn["party"] == "agent"]
+
+    assert all(turn["reply"] and turn["strategy"] and "valence" in turn for turn in callers)
+    assert agents and not any("emotion" in turn or "reply" in turn for turn in agents)
+    assert pages(whole[0])["wants_human"]["turns"][0]["text"] == "[withheld]"
+    assert not any("reply" in turn for turn in pages(whole[0])["wants_human"]["turns"])
+
+
+def test_personal_data_is_silent_in_the_sound_and_the_rest_is_heard(
+    whole: tuple[Path, Report],
+) -> None:
+    found = call(whole[0], "spelled_email")
+    words = [word for turn in found["Transcript"] for word in turn["Attune"]["words"]]
+    heard = read_audio(whole[0] / "audio" / "spelled_email.mp3")
+
+    def loudest(word: list) -> float:
+        return float(np.abs(heard[word[1] * 16 : word[2] * 16]).max())
+
+    personal = [word for word in words if word[0] == "[EMAIL]"]
+    said = [word for word in words if word[2] < personal[0][1] - 300]
+    assert personal and said
+    assert max(map(loudest, personal)) < 0.01 < 0.05 < min(map(loudest, said))
+    assert pages(whole[0])["spelled_email"]["audio"] == "audio/spelled_email.mp3"
+
+
+def test_there_is_no_sound_of_one_whose_words_may_not_be_kept(
+    whole: tuple[Path, Report],
+) -> None:
+    assert not (whole[0] / "audio" / "wants_human.mp3").exists()
+    assert "may not be kept" in call(whole[0], "wants_human")["Attune"]["sound"]["why_not"]
 
 
 class KillsOneWorker(Watcher):
@@ -256,7 +308,7 @@ class StopsAfterOne(Watcher):
 def test_a_broken_off_run_goes_on_where_it_stopped(
     whole: tuple[Path, Report], folder: Path, tmp_path: Path
 ) -> None:
-    for name in ("calls", ".state"):
+    for name in ("calls", ".state", "audio"):
         shutil.copytree(whole[0] / name, tmp_path / name)
     for name in ("wants_human", "silence"):
         (tmp_path / ".state" / f"{name}.json").unlink()

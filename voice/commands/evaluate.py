@@ -51,11 +51,16 @@ def evaluate(
     recognizer: Annotated[
         str | None, typer.Option(help="auto, whisper or sphinx; the settings' otherwise.")
     ] = None,
+    audio: Annotated[
+        bool,
+        typer.Option("--audio", help="Put the sound into the report, personal data silenced."),
+    ] = False,
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("out/evaluation"),
 ) -> None:
     """Analyse recorded calls: who said what, how the caller felt, what Attune would have done.
 
-    Writes calls/NAME.json, turns.csv, metrics.json, failures.csv and report.html. A run that was
+    Writes calls/NAME.json, turns.csv, metrics.json, failures.csv and report.html; with --audio
+    also audio/NAME.mp3, where the caller allows the sound to be kept (store_audio). A run that was
     broken off goes on where it stopped.
     """
     from dialogue.customers.consent import parse_consents
@@ -82,7 +87,7 @@ def evaluate(
         report = run(
             gathered,
             out,
-            Options(pack, recognizer),
+            Options(pack, recognizer, audio),
             workers=workers,
             ray=ray,
             watcher=display,

@@ -14,7 +14,7 @@ from dialogue.conversation import Conversation
 from dialogue.customers.store import CustomerStore
 from dialogue.packs import Pack, load_pack
 from dialogue.regulation import load as load_regulations
-from dialogue.types import CustomerContext, NextBestAction
+from dialogue.types import CustomerContext, NextBestAction, Purpose
 from nlu.errors import AttuneError
 from nlu.understand import Understander
 from voice import recognition
@@ -36,6 +36,8 @@ class Options:
 
     pack: str | None = None
     recognizer: str | None = None
+    audio: bool = False
+    """Whether the sound of each call is written too, where its caller allows that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Call:
     withdrawn: tuple[str, ...] = ()
     """What the caller took back in the course of the call."""
     next_best_actions: tuple[NextBestAction, ...] = ()
+    silent_because: str | None = None
+    """Why no sound of it may be kept; None when it may be."""
 
 
 class Analyst:
@@ -124,6 +128,7 @@ class Analyst:
                 heard = self._channels(info, listener, channel, agent_channel, progress)
             withdrawn = tuple(sorted(conversation.state.withdrawn))
             keep = may_keep_text(context, job, conversation.state.forget)
+            sound = Purpose.STORE_AUDIO.value in conversation.grants
         heard.sort(key=lambda turn: (turn.span.start_ms, turn.span.party))
         if not keep:
             heard = [without_words(turn) for turn in heard]
@@ -138,6 +143,7 @@ class Analyst:
             split,
             withdrawn,
             listener.next_best_actions,
+            _silent_because(words=keep, sound=sound),
         )
 
     @staticmethod
@@ -196,6 +202,12 @@ def _counted(
         if frame.end_ms % _TELL_EVERY_MS == 0:
             progress(_TELL_EVERY_MS // share)
         yield frame
+
+
+def _silent_because(*, words: bool, sound: bool) -> str | None:
+    if not words:
+        return "There is no sound: what was said may not be kept."
+    return None if sound else "There is no sound: nobody allowed it to be kept (store_audio)."
 
 
 def _sides(info: RecordingInfo, job: Job) -> tuple[CallerChannel, CallerChannel | None]:

@@ -106,6 +106,7 @@ def _caller_row(turn: AnalysedTurn, judged: CallerTurn, answer: str | None) -> d
         "intent_score": round(turn.intent_score, 4),
         "severity": judged.severity,
         "signals": " ".join(sorted(judged.signals)),
+        "reply": turn.reply,
         "strategy": judged.strategy,
         "rules": " ".join(turn.rules),
         "answer_differs": None if answer is None else "; ".join(differences(turn.moves, answer)),

@@ -17,7 +17,7 @@ from voice.audio import replacing
 from voice.evaluation.inputs import Job
 from voice.records import plain_json
 
-FORMAT = 1
+FORMAT = 2
 """Part of every fingerprint: raise it when the same recording gives another result."""
 
 
@@ -31,6 +31,11 @@ class RunFolder:
         self.path = path
         self.calls = path / "calls"
         self.state = path / ".state"
+        self.sounds = path / "audio"
+
+    def sound(self, name: str) -> Path:
+        """Where a call's sound stands, if it was asked for and may be kept."""
+        return self.sounds / f"{name}.mp3"
 
     def prepare(self) -> None:
         """Make the folders and clear what a killed run was in the middle of writing.
@@ -40,7 +45,7 @@ class RunFolder:
         try:
             for folder in (self.calls, self.state):
                 folder.mkdir(parents=True, exist_ok=True)
-            for folder in (self.path, self.calls, self.state):
+            for folder in (self.path, self.calls, self.state, self.sounds):
                 for draft in folder.glob(".writing-*"):
                     draft.unlink(missing_ok=True)
         except OSError as error:
@@ -81,10 +86,11 @@ class RunFolder:
             return False
         try:
             with (self.state / f"{name}.json").open(encoding="utf-8") as file:
-                # The fingerprint comes first, so that a long call's file is not read whole.
-                return file.readline().strip() == json.dumps(fingerprint)
-        except (OSError, UnicodeDecodeError):
+                # What was kept comes first, so that a long call's file is not read whole.
+                known, sound = json.loads(file.readline())
+        except (OSError, ValueError):
             return False
+        return bool(known == fingerprint and (sound is None or (self.path / sound).exists()))
 
     def keep(
         self, name: str, fingerprint: str, call: Iterator[str], summary: Mapping[str, Any]
@@ -100,7 +106,8 @@ class RunFolder:
             file.writelines(call)
         with replacing(self.state / f"{name}.json") as draft:
             body = json.dumps(summary, ensure_ascii=False, separators=(",", ":"))
-            draft.write_text(f"{json.dumps(fingerprint)}\n{body}\n", encoding="utf-8")
+            first = json.dumps([fingerprint, summary.get("sound", {}).get("file")])
+            draft.write_text(f"{first}\n{body}\n", encoding="utf-8")
 
     def summary(self, name: str) -> dict[str, Any]:
         """The summary of a finished call. Raises `AttuneError` when it was damaged."""

@@ -14,6 +14,7 @@ from typing import Any
 from dialogue.conversation import Conversation
 from dialogue.packs import Pack
 from dialogue.types import ConsentState, CustomerContext, Decision, NextBestAction, Purpose
+from nlu.redaction import PLACEHOLDERS
 from nlu.signals import find_signals
 from nlu.types import (
     AgentAudio,
@@ -30,6 +31,7 @@ from voice.ears import StageClock
 from voice.evaluation.inputs import Job
 from voice.evaluation.judging import CallerTurn, human_acts, promises
 from voice.evaluation.segmenting import SpokenTurn
+from voice.evaluation.sound import Stretch, personal_stretches
 from voice.evaluation.talk import Party, Span, is_backchannel_span
 from voice.records import record_turn
 from voice.types import RATE_HZ, Recognizer, TurnRecord
@@ -61,6 +63,10 @@ class AnalysedTurn:
     words: str = ""
     acts: tuple[str, ...] = ()
     promises: tuple[str, ...] = ()
+    personal: tuple[Stretch, ...] = ()
+    """Where personal data is said, in ms of the call."""
+    reply: str = ""
+    """What Attune would have said."""
 
 
 class Listener:
@@ -101,7 +107,7 @@ class Listener:
             record.transcript.text,
             transcript.confidence,
             _caller_json(record, judged),
-            record.redacted,
+            _redacted(record),
             understanding.fused,
             judged,
             decision.moves,
@@ -109,6 +115,8 @@ class Listener:
             understanding.intent.score,
             _label(understanding.voice),
             _label(understanding.words),
+            personal=_personal(record),
+            reply=str(record.decision["reply"]),
         )
 
     def agent(self, turn: SpokenTurn) -> AnalysedTurn:
@@ -123,9 +131,10 @@ class Listener:
             text,
             transcript.confidence,
             {**_words_json(record), "acts": list(acts), "promises": list(promised)},
-            record.redacted,
+            _redacted(record),
             acts=acts,
             promises=promised,
+            personal=_personal(record),
         )
 
     def _transcribe(self, turn: SpokenTurn, audio: CallerAudio | AgentAudio) -> Transcript:
@@ -214,7 +223,20 @@ def without_words(turn: AnalysedTurn) -> AnalysedTurn:
             "severity": turn.judged.severity,
             "attune": {"strategy": turn.judged.strategy},
         }
-    return replace(turn, text=WITHHELD, record=kept, promises=())
+    return replace(turn, text=WITHHELD, record=kept, promises=(), reply="")
+
+
+def _personal(record: TurnRecord) -> tuple[Stretch, ...]:
+    return personal_stretches(record.transcript, record.start_ms, record.end_ms)
+
+
+def _redacted(record: TurnRecord) -> tuple[str, ...]:
+    """What was taken out of the words that were said; the reply's is another matter."""
+    said = record.transcript.text
+    named = {entity["type"] for entity in record.understanding.get("entities", ())}
+    return tuple(
+        kind for kind in record.redacted if kind in named or PLACEHOLDERS.get(kind, "[]") in said
+    )
 
 
 def _words_json(record: TurnRecord) -> dict[str, Any]:
@@ -227,7 +249,7 @@ def _words_json(record: TurnRecord) -> dict[str, Any]:
         "end_ms": record.end_ms,
         "words": words,
         "confidence": round(record.transcript.confidence, 4),
-        "redacted": list(record.redacted),
+        "redacted": list(_redacted(record)),
     }
 
 

@@ -1,6 +1,7 @@
-"""Many recordings on several processors: in this process, in a pool of processes, or on Ray.
+"""Many recordings on several processors: in this process or in a pool of processes.
 
-All three do the same work with the same code; the models are loaded once in each worker.
+Both, and Ray beside them, do the same work with the same code; the models are loaded once in each
+worker.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from nlu.errors import AttuneError
-from voice.evaluation.analysis import Analyst, Options
+from voice.evaluation.analysis import Analyst, Call, Options
 from voice.evaluation.call_json import pieces, summarise
 from voice.evaluation.folder import RunFolder
 from voice.evaluation.inputs import Failure, Job
+from voice.evaluation.sound import write_sound
 
 Tick = Callable[[int], None]
 """Told how many more ms of sound have been worked through; also called when nothing happened."""
@@ -48,8 +50,13 @@ class Result:
     fatal: str | None = None
 
 
-def carry_out(analyst: Analyst, folder: RunFolder, task: Task, tick: Tick) -> Result:
-    """Analyse one recording and keep the result. Never raises for what an input can cause."""
+def carry_out(
+    analyst: Analyst, folder: RunFolder, task: Task, tick: Tick, *, audio: bool = False
+) -> Result:
+    """Analyse one recording and keep the result, with `audio` its sound where that is allowed.
+
+    Never raises for what an input can cause.
+    """
     job = task.job
     try:
         call = analyst.analyse(job, tick)
@@ -67,10 +74,23 @@ def carry_out(analyst: Analyst, folder: RunFolder, task: Task, tick: Tick) -> Re
             ),
         )
     try:
+        folder.sound(job.name).unlink(missing_ok=True)
+        if audio:
+            summary["sound"] = _keep_sound(call, folder)
         folder.keep(job.name, task.fingerprint, pieces(call, summary), summary)
     except AttuneError as error:
         return Result(task, fatal=str(error))
     return Result(task)
+
+
+def _keep_sound(call: Call, folder: RunFolder) -> dict[str, str]:
+    """Where the sound of a call stands, or why there is none."""
+    path = folder.sound(call.job.name)
+    if call.silent_because is not None:
+        return {"why_not": call.silent_because}
+    personal = [stretch for turn in call.turns for stretch in turn.personal]
+    write_sound(path, call.job.path, personal)
+    return {"file": path.relative_to(folder.path).as_posix()}
 
 
 def in_process(
@@ -80,7 +100,7 @@ def in_process(
     analyst = Analyst.open(options)
     try:
         for task in tasks:
-            yield carry_out(analyst, folder, task, tick)
+            yield carry_out(analyst, folder, task, tick, audio=options.audio)
     finally:
         analyst.close()
 
@@ -95,6 +115,7 @@ class _Worker:
     analyst: Analyst | None
     folder: RunFolder
     done_ms: Synchronized[float]
+    audio: bool
     problem: str | None = None
 
 
@@ -105,9 +126,9 @@ def _begin(options: Options, out: Path, done_ms: Synchronized[float]) -> None:
     if parent is not None:
         threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
     try:
-        _worker = _Worker(Analyst.open(options), RunFolder(out), done_ms)
+        _worker = _Worker(Analyst.open(options), RunFolder(out), done_ms, options.audio)
     except AttuneError as error:
-        _worker = _Worker(None, RunFolder(out), done_ms, str(error))
+        _worker = _Worker(None, RunFolder(out), done_ms, options.audio, str(error))
 
 
 def _end_with(parent: Any) -> None:
@@ -124,7 +145,7 @@ def _work(task: Task) -> Result:
         with worker.done_ms.get_lock():
             worker.done_ms.value += done_ms
 
-    return carry_out(worker.analyst, worker.folder, task, tick)
+    return carry_out(worker.analyst, worker.folder, task, tick, audio=worker.audio)
 
 
 def process_pool(
@@ -184,80 +205,3 @@ def _pooled(
         for process in processes if running else ():
             process.terminate()
     return []
-
-
-# --- Ray ----------------------------------------------------------------------------------------
-
-
-def ray_pool(
-    tasks: Iterable[Task],
-    options: Options,
-    folder: RunFolder,
-    workers: int,
-    address: str,
-    tick: Tick,
-) -> Iterator[Result]:
-    """On `workers` actors of a Ray cluster, or of a local one for the address `local`.
-
-    Every node must see recordings and folder under the same paths. Raises `AttuneError` when Ray
-    is not installed or the cluster does not answer.
-    """
-    try:
-        import ray
-    except ImportError:
-        raise AttuneError(
-            "--ray: Ray is not installed; install it with: pip install 'attune[ray]'."
-        ) from None
-    try:
-        if address == "local":
-            ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
-        else:
-            ray.init(address=address, log_to_driver=False)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise AttuneError(f"--ray {address}: no cluster there ({error}); check it.") from None
-    try:
-        actor = ray.remote(num_cpus=1, max_restarts=-1)(RayWorker)
-        idle = [actor.remote(options, folder.path) for _ in range(workers)]
-        waiting = deque(tasks)
-        running: dict[Any, tuple[Any, Task]] = {}
-        while waiting or running:
-            while waiting and idle:
-                one, task = idle.pop(), waiting.popleft()
-                running[one.work.remote(task)] = (one, task)
-            ready, _ = ray.wait(list(running), timeout=_POLL_S)
-            tick(0)
-            for reference in ready:
-                one, task = running.pop(reference)
-                idle.append(one)
-                yield _ray_result(ray, reference, task)
-    finally:
-        ray.shutdown()
-
-
-class RayWorker:
-    """An `Analyst` on a node of a Ray cluster."""
-
-    def __init__(self, options: Options, out: Path) -> None:
-        self._folder = RunFolder(out)
-        self._problem: str | None = None
-        self._analyst: Analyst | None = None
-        try:
-            self._analyst = Analyst.open(options)
-        except AttuneError as error:
-            self._problem = str(error)
-
-    def work(self, task: Task) -> Result:
-        """As in a local worker."""
-        if self._analyst is None:
-            return Result(task, fatal=self._problem)
-        return carry_out(self._analyst, self._folder, task, lambda _: None)
-
-
-def _ray_result(ray: Any, reference: Any, task: Task) -> Result:
-    try:
-        result: Result = ray.get(reference)
-    except ray.exceptions.RayError as error:
-        path = str(task.job.path)
-        reason = f"{path}: the worker that analysed it died ({type(error).__name__}); try it alone."
-        return Result(task, Failure(path, reason))
-    return result

@@ -1,16 +1,17 @@
 """A run as one page: what the calls came to, which to look at first, and each call by turns.
 
-The page holds everything it shows and asks the network for nothing. Calls are shown in order of
-attention until the page is full; those left over stand in the tables and in `calls/`.
+The page holds everything it shows and asks the network for nothing. The pages of single calls
+stand in it compressed, in order of attention, until it is full; those left over stand in the
+tables and in `calls/`.
 """
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import jinja2
 
@@ -18,10 +19,14 @@ from nlu.types import Emotion
 from voice.audio import replacing
 from voice.evaluation.folder import RunFolder
 from voice.evaluation.inputs import Failure
+from voice.evaluation.report_call import Listed, Pages, listed
 
 LARGEST_BYTES = 4_500_000
+"""Of the page without sound; a page of this size opens in a browser in about a second."""
+MOST_SOUND_BYTES = 24_000_000
 MOST_LISTED = 1_000
-MOST_TURNS = 300
+HOT_FROM = 40
+_AT_FIRST = 25
 _DISTRIBUTIONS = (
     ("outcome", "Outcome"),
     ("emotion", "The caller's feeling, by turn"),
@@ -33,21 +38,7 @@ _DISTRIBUTIONS = (
 )
 _SHOWN = 12
 _FEELINGS = (*(each.value for each in Emotion), "unknown")
-
-
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """What the list of calls shows of one."""
-
-    name: str
-    score: int
-    reasons: str
-    outcome: str
-    first: str
-    last: str
-    valence: str
-    duration_ms: int
-    turns: int
+_BAD = frozenset({"sad", "angry", "anxious"})
 
 
 @cache
@@ -61,6 +52,7 @@ def _templates() -> jinja2.Environment:
     )
     environment.filters["clock"] = _clock
     environment.filters["percent"] = lambda share: f"{100 * float(share):.0f} %"
+    environment.filters["thousands"] = lambda count: f"{count:,}"
     environment.filters["sum_values"] = lambda counts: sum(counts.values())
     environment.filters["plain"] = lambda name: str(name).replace("_", " ")
     return environment
@@ -73,57 +65,50 @@ def write_report(
     failures: Sequence[Failure],
 ) -> Path:
     """Write `report.html`. Raises `AttuneError` when it cannot be written."""
-    listed = sorted(
-        (_listed(folder.summary(name)) for name in names), key=lambda each: (-each.score, each.name)
+    calls = sorted(
+        (listed(folder.summary(name)) for name in names), key=lambda each: (-each.score, each.name)
     )
-    head = (
-        _templates()
-        .get_template("evaluation.html")
-        .render(
-            metrics=metrics,
-            distributions=list(_distributions(metrics)),
-            course=_course(metrics["distributions"].get("emotion_first_to_last", {})),
-            reference=_reference(metrics["reference"]),
-            listed=listed[:MOST_LISTED],
-            unlisted=max(0, len(listed) - MOST_LISTED),
-            failures=failures[:MOST_LISTED],
-        )
-    )
+    known = {
+        "metrics": metrics,
+        "distributions": list(_distributions(metrics)),
+        "course": _course(metrics["distributions"].get("emotion_first_to_last", {})),
+        "reference": _reference(metrics["reference"]),
+        "unlisted": max(0, len(calls) - MOST_LISTED),
+        "failures": failures[:MOST_LISTED],
+        "alarming": sum(call.score >= HOT_FROM for call in calls),
+        "hot": HOT_FROM,
+        "at_first": _AT_FIRST,
+    }
+    template = _templates().get_template("evaluation.html")
+    shown = list(calls[:MOST_LISTED])
+    room = LARGEST_BYTES - len(template.render(**known, listed=shown, unshown=0).encode())
+    pages = Pages(folder)
+    chunks = list(pages.within(room, shown))
+    for call in shown[pages.held :]:
+        call.shown = False
+    head = template.render(**known, listed=shown, unshown=len(shown) - pages.held)
     body, foot = head.split("<!-- calls -->")
     path = folder.path / "report.html"
     with replacing(path) as draft, draft.open("w", encoding="utf-8") as file:
         file.write(body)
-        room = LARGEST_BYTES - len(head.encode())
-        shown = 0
-        for section in _sections(folder, listed):
-            room -= len(section.encode())
-            if room < 0:
-                break
-            shown += 1
-            file.write(section)
-        if shown < len(listed):
-            file.write(
-                f'<p class="soft">{len(listed) - shown} more calls are in the folder calls and in '
-                "turns.csv; this page is full.</p>"
-            )
+        file.writelines(chunks)
+        _write_sounds(file, folder, shown[: pages.held])
         file.write(foot)
     return path
 
 
-def _listed(summary: Mapping[str, Any]) -> _Listed:
-    first, _, last = summary["thirds"]
-    valence = summary["mean_emotion"]["valence"]
-    return _Listed(
-        summary["call"],
-        summary["attention"]["score"],
-        "; ".join(reason["why"] for reason in summary["attention"]["reasons"]),
-        summary["outcome"]["value"],
-        first["emotion"] or "unknown",
-        last["emotion"] or "unknown",
-        "" if valence is None else f"{valence:+.2f}",
-        summary["duration_ms"],
-        len(summary["rows"]),
-    )
+def _write_sounds(file: IO[str], folder: RunFolder, calls: Sequence[Listed]) -> None:
+    """The sound of the first calls, until there is enough; the others' is played from `audio/`."""
+    room = MOST_SOUND_BYTES
+    for call in calls:
+        path = folder.sound(call.name)
+        if not call.sound or not path.exists():
+            continue
+        room -= path.stat().st_size * 4 // 3
+        if room < 0:
+            break
+        sound = base64.b64encode(path.read_bytes()).decode("ascii")
+        file.write(f'<script type="text/plain" id="sound-{call.name}">{sound}</script>\n')
 
 
 def _distributions(metrics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -137,7 +122,8 @@ def _distributions(metrics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             {"name": name, "count": count, "share": count / total, "width": 100 * count / most}
             for name, count in list(counts.items())[:_SHOWN]
         ]
-        yield {"title": title, "rows": rows, "more": max(0, len(counts) - _SHOWN)}
+        more = max(0, len(counts) - _SHOWN)
+        yield {"title": title, "rows": rows, "more": more, "feelings": what == "emotion"}
 
 
 def _course(pairs: Mapping[str, int]) -> dict[str, Any] | None:
@@ -149,12 +135,26 @@ def _course(pairs: Mapping[str, int]) -> dict[str, Any] | None:
         first, last = pair.split(" > ")
         table.setdefault(first, {})[last] = count
     columns = [name for name in _FEELINGS if any(name in row for row in table.values())]
+    most = max(pairs.values())
+
+    def cell(first: str, last: str) -> dict[str, Any]:
+        count = table[first].get(last, 0)
+        shade = round(10 + 50 * count / most)
+        return {"count": count, "shade": shade, "turn": _turn(first, last)}
+
     rows = [
-        {"first": name, "cells": [(last, table[name].get(last, 0)) for last in columns]}
+        {"first": name, "cells": [cell(name, last) for last in columns]}
         for name in _FEELINGS
         if name in table
     ]
-    return {"columns": columns, "rows": rows, "most": max(pairs.values())}
+    return {"columns": columns, "rows": rows}
+
+
+def _turn(first: str, last: str) -> str:
+    """Whether a call ended better or worse than it began."""
+    if "unknown" in (first, last) or (first in _BAD) == (last in _BAD):
+        return ""
+    return "worse" if last in _BAD else "better"
 
 
 def _reference(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -189,46 +189,6 @@ def _reference(figures: Mapping[str, Any]) -> list[dict[str, Any]]:
             }
         )
     return found
-
-
-def _sections(folder: RunFolder, listed: Sequence[_Listed]) -> Iterator[str]:
-    template = _templates().get_template("evaluation_call.html")
-    for call in listed:
-        summary = folder.summary(call.name)
-        end_ms = max(1, summary["duration_ms"])
-        rows = summary["rows"]
-        yield template.render(
-            call=summary,
-            score=call.score,
-            rows=rows[:MOST_TURNS],
-            unshown=max(0, len(rows) - MOST_TURNS),
-            bars=[_bar(row, end_ms) for row in rows[:MOST_TURNS]],
-            line=_line(rows[:MOST_TURNS], end_ms),
-        )
-
-
-def _bar(row: Mapping[str, Any], end_ms: int) -> dict[str, Any]:
-    """A turn in the timeline, 1000 wide: the caller above, the agent below."""
-    caller = row["party"] == "caller"
-    return {
-        "x": round(1000 * row["start_ms"] / end_ms, 1),
-        "width": max(1.0, round(1000 * (row["end_ms"] - row["start_ms"]) / end_ms, 1)),
-        "y": 0 if caller else 24,
-        "kind": (row.get("emotion") or "unknown") if caller else "agent",
-        "title": f"{_clock(row['start_ms'])} "
-        + (f"caller, {row.get('emotion') or 'feeling unknown'}" if caller else "agent"),
-    }
-
-
-def _line(rows: Sequence[Mapping[str, Any]], end_ms: int) -> str:
-    """The caller's valence as points of a line, 1000 wide, from +1 (y 52) to -1 (y 92)."""
-    points = []
-    for row in rows:
-        valence = row.get("valence")
-        if valence is not None:
-            middle = (row["start_ms"] + row["end_ms"]) / 2
-            points.append(f"{1000 * middle / end_ms:.0f},{72 - 20 * valence:.0f}")
-    return " ".join(points)
 
 
 def _clock(ms: float) -> str:

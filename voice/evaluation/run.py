@@ -24,7 +24,7 @@ from voice.evaluation.outputs import (
     write_parquet,
     write_turns,
 )
-from voice.evaluation.pool import Result, Task, in_process, process_pool, ray_pool
+from voice.evaluation.pool import Result, Task, in_process, process_pool
 from voice.evaluation.report import write_report
 from voice.settings import load as load_settings
 
@@ -105,6 +105,7 @@ def _plan(gathered: Gathered, folder: RunFolder, options: Options) -> Plan:
     pack = load_pack(options.pack or settings.pack)
     common = {
         "pack": _digest(pack.directory),
+        "audio": options.audio,
         "recognizer": options.recognizer or settings.recognizer,
         "model": settings.whisper_model,
         "jurisdiction": settings.jurisdiction,
@@ -172,6 +173,8 @@ def _results(
         os.environ.setdefault(name, "1")
     count = max(1, min(workers or os.cpu_count() or 1, len(tasks)))
     if ray is not None:
+        from voice.evaluation.ray_pool import ray_pool
+
         return ray_pool(tasks, options, folder, count, ray, tick)
     if count == 1:
         return in_process(tasks, options, folder, tick)
