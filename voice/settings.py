@@ -54,6 +54,11 @@ class Settings(BaseSettings):
     twilio_auth_token_file: Path | None = None
     twilio_api_url: str = "https://api.twilio.com"
     handoff_number: str | None = None
+    kiosk_origins: tuple[str, ...] = ()
+    kiosk_key: SecretStr | None = None
+    kiosk_key_file: Path | None = None
+    kiosk_longest_s: float = Field(default=900.0, ge=10.0)
+    kiosk_idle_s: float = Field(default=30.0, ge=5.0)
 
     @property
     def database(self) -> str:

@@ -67,7 +67,8 @@ class Arrivals:
         self._rest: Pcm = np.zeros(0, dtype=np.int16)
         self._ready: deque[Pcm] = deque()
         self._keys = ""
-        self._acts: list[CallerAct] = []
+        self._acts: deque[tuple[int, CallerAct]] = deque()
+        self._pushed = self._popped = 0
         self._given_ms = 0
         self._over = False
         self._wake = asyncio.Event()
@@ -82,6 +83,7 @@ class Arrivals:
             if self._given_ms + len(self._ready) * FRAME_MS > self._clock_ms() + AHEAD_MS:
                 self.dropped += 1
                 continue
+            self._pushed += 1
             self._ready.append(joined[start : start + FRAME_SAMPLES])
         self._rest = joined[whole:]
         self._wake.set()
@@ -93,15 +95,21 @@ class Arrivals:
         self._wake.set()
 
     def act(self, act: CallerAct) -> None:
-        """Take something that the caller did; it belongs to the next frame."""
+        """Take something that the caller did; it follows what the caller said before."""
         self.alive()
-        self._acts.append(act)
+        self._acts.append((self._pushed, act))
         self._wake.set()
 
     def forget(self) -> None:
         """Drop what came in and was not yet given."""
         self._ready.clear()
+        self._popped = self._pushed
         self._rest = self._rest[:0]
+
+    @property
+    def now_ms(self) -> int:
+        """Audio time: how much was given."""
+        return self._given_ms
 
     def alive(self) -> None:
         """Something came in: the far end is still there."""
@@ -116,6 +124,7 @@ class Arrivals:
         """20 ms at a time until the line ends, is silent for too long, or has lasted too long."""
         while not self._given_up():
             if self._ready:
+                self._popped += 1
                 yield self._frame(self._ready.popleft())
                 if self._ready:
                     await asyncio.sleep(0)
@@ -133,8 +142,10 @@ class Arrivals:
 
     def _frame(self, samples: Pcm) -> AudioFrame:
         keys, self._keys = self._keys, ""
-        acts, self._acts = tuple(self._acts), []
-        frame = AudioFrame(samples, self._given_ms, keys, acts)
+        acts = []
+        while self._acts and self._acts[0][0] <= self._popped:
+            acts.append(self._acts.popleft()[1])
+        frame = AudioFrame(samples, self._given_ms, keys, tuple(acts))
         self._given_ms += FRAME_MS
         return frame
 
@@ -234,6 +245,15 @@ class PacedSpeech:
         """How much of all that was queued has been heard."""
         unplayed_ms = self._playout.unplayed_ms(self._clock())
         return round(max(0.0, self._taken_ms - unplayed_ms))
+
+    def correct(self, heard_ms: float) -> None:
+        """After `clear`: the far end says how much of all that was queued it has played."""
+        self._taken_ms = self._queued_ms = heard_ms
+
+    @property
+    def sent_ms(self) -> float:
+        """How much was sent, what was cleared not counted."""
+        return self._taken_ms
 
     @property
     def waiting_ms(self) -> float:

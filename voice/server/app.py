@@ -8,6 +8,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from voice.server.health import health_router
+from voice.server.kiosk import kiosk_router
 from voice.server.switchboard import Switchboard
 from voice.server.twilio import TwilioAccount, twilio_router
 
@@ -20,10 +21,11 @@ def create_app(
     twilio: TwilioAccount | None = None,
     routers: Iterable[APIRouter] = (),
 ) -> FastAPI:
-    """Health and metrics, the telephone where an account is given, and any further routers."""
+    """Health and metrics, the kiosk, the telephone where an account is given, further routers."""
     app = FastAPI(title="Attune", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(health_router(switchboard))
     app.include_router(twilio_router(switchboard, twilio))
+    app.include_router(kiosk_router(switchboard))
     for router in routers:
         app.include_router(router)
     app.add_middleware(BodyLimit)

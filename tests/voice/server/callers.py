@@ -42,24 +42,27 @@ PAUSE_S = 1.2
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What the caller says: 8 kHz samples without silence around them."""
+    """What the caller says: samples at the wire's rate, without silence around them."""
 
     samples: Pcm
     text: str
 
 
-def turns_of(recording: Path) -> list[Said]:
+def turns_of(recording: Path, rate_hz: int = 8_000) -> list[Said]:
     """The turns of a shipped recording, cut where its YAML says."""
     about = yaml.safe_load(recording.with_suffix(".yaml").read_text(encoding="utf-8"))
-    sound = to_pcm(read_audio(recording, rate_hz=8_000))
+    sound = to_pcm(read_audio(recording, rate_hz=rate_hz))
+    per_ms = rate_hz // 1000
     return [
-        Said(sound[turn["start_ms"] * 8 : turn["end_ms"] * 8], turn["text"])
+        Said(sound[turn["start_ms"] * per_ms : turn["end_ms"] * per_ms], turn["text"])
         for turn in about["turns"]
     ]
 
 
 class Caller(ABC):
     """Sends a frame every 20 ms, speech or silence, and notes when it hears something."""
+
+    frame = FRAME
 
     def __init__(self) -> None:
         self._mouth: deque[Pcm] = deque()
@@ -109,7 +112,7 @@ class Caller(ABC):
             self.over.set()
 
     async def _speak(self) -> None:
-        silence = np.zeros(FRAME, dtype=np.int16)
+        silence = np.zeros(self.frame, dtype=np.int16)
         next_s = time.monotonic()
         with suppress(OSError):
             while not self.over.is_set():
@@ -128,9 +131,10 @@ class Caller(ABC):
 
     async def say(self, said: Said) -> float:
         """Speak; returns when the last sample went out."""
-        samples = np.pad(said.samples, (0, -len(said.samples) % FRAME))
+        size = self.frame
+        samples = np.pad(said.samples, (0, -len(said.samples) % size))
         self._silent.clear()
-        self._mouth.extend(samples[i : i + FRAME] for i in range(0, len(samples), FRAME))
+        self._mouth.extend(samples[i : i + size] for i in range(0, len(samples), size))
         await self._silent.wait()
         return time.monotonic()
 
@@ -349,3 +353,106 @@ class TwilioCaller(Caller):
         if self._socket is not None:
             await self._say({"event": "stop", "streamSid": self.stream, "stop": {}})
             await self._socket.close()
+
+
+KIOSK_HZ = 24_000
+
+
+class KioskCaller(Caller):
+    """A client of the Realtime protocol: asks for a token, opens the socket, plays in its own time
+    and, with `reports`, says how much it has played."""
+
+    frame = KIOSK_HZ * 20 // 1000
+
+    def __init__(
+        self, port: int, *, consent: str | None = None, pace: float = 1.0, reports: bool = True
+    ) -> None:
+        super().__init__()
+        self._base = f"127.0.0.1:{port}"
+        self._wanted: dict[str, Any] = {"pace": pace}
+        if consent is not None:
+            self._wanted["consent"] = {"emotion_voice": consent}
+        self._reports = reports
+        self._line: deque[Pcm] = deque()
+        self._socket: Any = None
+        self._item = ""
+        self._item_ms = 0
+        self.events: list[dict[str, Any]] = []
+
+    async def token(self) -> str:
+        """A token for one socket."""
+        async with httpx.AsyncClient() as client:
+            answer = await client.post(f"http://{self._base}/kiosk/token", json=self._wanted)
+        return str(answer.json()["token"])
+
+    async def connect(self) -> None:
+        self._socket = await websockets.connect(
+            f"ws://{self._base}/v1/realtime?model=attune",
+            additional_headers={"Authorization": f"Bearer {await self.token()}"},
+            proxy=None,
+        )
+        self._tasks.append(asyncio.create_task(self._play()))
+
+    async def tell(self, kind: str, **fields: object) -> None:
+        """Send a message."""
+        try:
+            await self._socket.send(json.dumps({"type": kind, **fields}))
+        except websockets.ConnectionClosed as closed:
+            raise ConnectionError from closed
+
+    async def send(self, samples: Pcm) -> None:
+        payload = base64.b64encode(samples.astype("<i2").tobytes()).decode()
+        await self.tell("input_audio_buffer.append", audio=payload)
+
+    async def listen(self) -> None:
+        try:
+            async for text in self._socket:
+                await self._take(json.loads(text))
+        except websockets.ConnectionClosed:
+            return
+
+    async def _take(self, message: dict[str, Any]) -> None:
+        self.events.append(message)
+        match message["type"]:
+            case "response.output_audio.delta" | "response.audio.delta":
+                if message["item_id"] != self._item:
+                    self._item, self._item_ms = message["item_id"], 0
+                sound = np.frombuffer(base64.b64decode(message["delta"]), dtype="<i2")
+                size = self.frame
+                self._line.extend(sound[i : i + size] for i in range(0, len(sound), size))
+            case "output_audio_buffer.cleared" | "input_audio_buffer.speech_started":
+                if self._line:
+                    self._line.clear()
+                    if self._reports:
+                        await self._heard("conversation.item.truncate", content_index=0)
+
+    async def _heard(self, kind: str, **fields: object) -> None:
+        await self.tell(kind, item_id=self._item, audio_end_ms=self._item_ms, **fields)
+
+    async def _play(self) -> None:
+        next_s = time.monotonic()
+        with suppress(OSError):
+            while True:
+                if self._line:
+                    self.hear(self._line.popleft())
+                    self._item_ms += 20
+                    if self._reports and (self._item_ms % 100 == 0 or not self._line):
+                        await self._heard("attune.playback")
+                next_s = max(next_s, time.monotonic() - 0.1) + FRAME_S
+                await asyncio.sleep(max(0.0, next_s - time.monotonic()))
+
+    async def hang_up(self) -> None:
+        await self._socket.close()
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """The events of a kind so far."""
+        return [event for event in self.events if event["type"] == kind]
+
+    async def gets(self, kind: str, after: int = 0, timeout_s: float = 60.0) -> dict[str, Any]:
+        """The next event of a kind, `after` of which had come before; waits for it."""
+        async with asyncio.timeout(timeout_s):
+            while len(self.of(kind)) <= after:
+                if self.over.is_set():
+                    raise AssertionError(f"the session ended without {kind}")
+                await asyncio.sleep(FRAME_S)
+        return self.of(kind)[after]
