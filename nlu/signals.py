@@ -151,6 +151,7 @@ def _alike(sentences: list[str], found: set[str]) -> set[str]:
     """The signals that no pattern finds but that a clause resembles."""
     clauses = [part for sentence in sentences[:_MOST_CLAUSES] for part in _clauses(sentence)]
     clauses = [part[:_MOST_LIKENED] for part in clauses[:_MOST_CLAUSES]]
+    clauses = [part for part in clauses if not _is_stuck(part)]
     encoder, prototypes = _likeness()
     scores = prototypes.score(encoder.encode(clauses))
     named = {signal.name: signal for signal in _signals()}
@@ -171,6 +172,12 @@ def _clauses(sentence: str) -> list[str]:
         return [sentence]
     parts = [part for part in _CLAUSE.split(sentence) if len(part.split()) > 2]
     return [sentence, *parts] if len(parts) > 1 else [sentence]
+
+
+def _is_stuck(clause: str) -> bool:
+    """Whether the clause is a few words over and over: an encoder's vector of it means nothing."""
+    words = clause.split()
+    return len(set(words)) * 4 < len(words)
 
 
 @functools.cache

@@ -1,7 +1,8 @@
 """The shipped text model: small convolutional networks over pieces of words, in plain numpy.
 
 Method: Kim 2014. Filters of several widths over piece vectors, the highest response of each filter
-over the text, one linear layer; see the model card in `docs/models/text.md`.
+over the text, one linear layer. The 28 labels are asked of a regression on words and pairs of words
+as well, which errs elsewhere. The model card is `nlu/weights/text.md`.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from nlu.emotion.word_pairs import WordPairs
 from nlu.errors import AttuneError
 from nlu.wordpiece import WordPiece
 
@@ -21,6 +23,7 @@ Matrix = npt.NDArray[np.float32]
 
 SHIPPED = Path(__file__).parent.parent / "weights" / "text.npz"
 LONGEST = 192
+LABELS = 28
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +38,7 @@ class WordsOutput:
 
 
 class WordsModel:
-    """Pieces of words to logits, the mean of the networks in the file.
+    """Pieces of words to logits, the mean of the networks in the file, and of their word pairs.
 
     The first 192 pieces of a text count.
     """
@@ -45,6 +48,7 @@ class WordsModel:
         widths = [int(width) for width in weights["widths"].tolist()]
         count = sum(name.startswith("vectors_") for name in weights)
         self._members = [_Member(weights, str(at), widths) for at in range(count)]
+        self._pairs = WordPairs.of(weights)
         self.thresholds = weights["thresholds"].astype(np.float32)
         self.temperatures = weights["temperatures"].astype(np.float32)
         self.blend = weights["blend"].astype(np.float32)
@@ -66,7 +70,11 @@ class WordsModel:
         known = 1.0 - pieces.count(self.words.unknown) / len(pieces)
         numbers = np.asarray(pieces)
         logits = np.mean([member.logits(numbers) for member in self._members], axis=0)
-        return WordsOutput(logits[: self._outputs], logits[self._outputs :], known)
+        labels, desk = logits[: self._outputs], logits[self._outputs :]
+        if self._pairs is not None:
+            share = self._pairs.share
+            labels[:LABELS] = (1 - share) * labels[:LABELS] + share * self._pairs(text)
+        return WordsOutput(labels, desk, known)
 
 
 class _Member:

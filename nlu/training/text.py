@@ -1,10 +1,11 @@
 """How the text model was made: `attune train text`.
 
 Two small networks, whose piece vectors start as MiniLM's own reduced by PCA, learn the labels of
-GoEmotions from different seeds; their logits are averaged. They see each text as written, without
-punctuation, and with recogniser-like errors; sentences of a service desk teach them what the seven
-service emotions sound like there. Thresholds, temperature and the blend with the phrase bank are
-fitted on the development split, noisy versions included; the test split only measures.
+GoEmotions from different seeds; their logits are averaged, and for the 28 labels those of a
+regression on words and pairs of words join them. They see each text as written, without
+punctuation, and with recogniser-like errors; sentences of a service desk teach the networks what
+the seven service emotions sound like there. Thresholds, temperature and the blend with the phrase
+bank are fitted on the development split, noisy versions included; the test split only measures.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from nlu.training import service, text_measures
 from nlu.training import texts as corpora
 from nlu.training.encoder import Teacher
 from nlu.training.text_card import text_card
+from nlu.training.text_pairs import PairSettings
+from nlu.training.text_pairs import train as train_pairs
 from nlu.training.text_student import Examples, Student, StudentSettings, fit
 from nlu.wordpiece import WordPiece
 
@@ -43,6 +46,7 @@ class TextSettings:
     """What the shipped text model was trained with."""
 
     student: StudentSettings = field(default_factory=StudentSettings)
+    pairs: PairSettings = field(default_factory=PairSettings)
     members: int = 2
     most_pieces: int = 11_000
     service_each: int = 800
@@ -62,7 +66,10 @@ def train(
     """
     prepared = prepare(data, seed, settings)
     members = [train_member(prepared, seed + at, settings) for at in range(settings.members)]
-    return write(prepared, members, data, out, seed, settings)
+    rows = corpora.goemotions(data, "train")
+    labels = label_targets(rows)[:, : len(GOEMOTIONS)]
+    pairs = train_pairs([row.text for row in rows], labels, seed, settings.pairs)
+    return write(prepared, members, pairs, data, out, seed, settings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,6 +127,7 @@ def train_member(
 def write(
     prepared: Prepared,
     members: Sequence[dict[str, npt.NDArray[np.generic]]],
+    pairs: dict[str, npt.NDArray[np.generic]],
     data: Path,
     out: Path,
     seed: int,
@@ -129,6 +137,7 @@ def write(
     weights: dict[str, npt.NDArray[np.generic]] = {
         "vocabulary": np.frombuffer("\n".join(prepared.pieces).encode("utf-8"), np.uint8),
         "widths": np.asarray(settings.student.widths, np.int8),
+        **pairs,
     }
     for at, member in enumerate(members):
         weights.update({f"{name}_{at}": array for name, array in member.items()})

@@ -25,7 +25,7 @@ class StudentSettings:
     widths: tuple[int, ...] = (1, 2, 3, 4)
     filters: int = 160
     dropout: float = 0.45
-    epochs: int = 8
+    epochs: int = 10
     batch: int = 128
     learning_rate: float = 2e-3
     longest: int = 48
