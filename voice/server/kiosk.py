@@ -49,6 +49,7 @@ _FILES = {
     "kiosk.js": "text/javascript; charset=utf-8",
     "sound.js": "text/javascript; charset=utf-8",
     "worklet.js": "text/javascript; charset=utf-8",
+    "icon.svg": "image/svg+xml",
 }
 PAGE_HEADERS = {
     "Content-Security-Policy": (
