@@ -32,6 +32,7 @@ COMMANDS = {
     "train": "Train the shipped models from a folder of corpora.",
     "say": "Speak a text with a given delivery into a WAV file (for the operator).",
     "customers": "Import, show, export, forget customers and record consent.",
+    "desk": "Accounts of the people at the desk: add, list, remove.",
     "packs": "Check packs.",
     "doctor": "What is here, what is missing, and the command that mends it.",
 }

@@ -155,6 +155,11 @@ class HumanAgent:
         return self.hand is Hand.AGENT
 
     @property
+    def now_ms(self) -> int:
+        """How far the call is, in audio time."""
+        return self._now_ms
+
+    @property
     def held(self) -> Plan | None:
         """The plan that waits for a ruling."""
         return self._held.plan if self._held is not None else None
@@ -177,12 +182,12 @@ class HumanAgent:
         held.rule(Verdict(ruling, words))
 
     def editing(self, turn: int) -> int:
-        """The agent has begun to edit: the plan waits longer, once. Returns until when, in ms."""
+        """The agent has begun to edit: the plan waits longer, once. Returns how long, in ms."""
         held = self._held
         if held is None or held.plan.turn != turn:
             raise NotNow("This reply is no longer waiting; it was answered, or the caller spoke.")
         held.until_ms = held.since_ms + self._patience.edit_ms
-        return held.until_ms
+        return held.until_ms - self._now_ms
 
     def take_over(self) -> None:
         """The assistant falls silent and decides nothing more."""

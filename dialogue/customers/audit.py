@@ -99,6 +99,21 @@ def entries_about(connection: Connection, subject: str) -> list[dict[str, object
     ]
 
 
+def latest(connection: Connection, most: int) -> list[dict[str, object]]:
+    """The newest entries, newest first."""
+    rows = connection.execute(select(AuditRow).order_by(AuditRow.seq.desc()).limit(most))
+    return [
+        {
+            "seq": row.seq,
+            "at": row.at.isoformat(),
+            "kind": row.kind,
+            "subject": row.subject,
+            "detail": json.loads(row.detail),
+        }
+        for row in rows
+    ]
+
+
 def _harmless(value: str | int | bool) -> str | int | bool:
     if isinstance(value, str):
         return _UNFIT.sub("_", value.lower())[:_LONGEST_WORD]

@@ -13,7 +13,7 @@ from typing import Protocol
 import platformdirs
 from sqlalchemy import select
 
-from dialogue.customers.audit import AuditReport, append, verify
+from dialogue.customers.audit import AuditReport, append, latest, verify
 from dialogue.customers.context import read_context
 from dialogue.customers.database import BUSY_TIMEOUT_MS, Database, insert_once
 from dialogue.customers.identifiers import IdentifierKey, load_key, normalise_phone
@@ -189,6 +189,11 @@ class CustomerStore:
         with self.database.writing() as connection:
             person = find_person(connection, self.key, customer_id)
             append(connection, kind, person.subject, at, detail)
+
+    def latest_audit(self, most: int) -> list[dict[str, object]]:
+        """The newest entries of the audit log, newest first."""
+        with self.database.reading() as connection:
+            return latest(connection, most)
 
     def verify_audit(self) -> AuditReport:
         """Walk the audit chain from its first entry to its last."""

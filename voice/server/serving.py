@@ -20,6 +20,7 @@ from fastapi import FastAPI
 from nlu.errors import AttuneError
 from voice.server.app import create_app
 from voice.server.audiosocket import AudioSocketDoor
+from voice.server.desk.routes import desk_router
 from voice.server.switchboard import Switchboard
 from voice.server.twilio import TwilioAccount
 
@@ -55,7 +56,8 @@ class Serving:
         self._listening = listening
         self._account = TwilioAccount.from_settings(switchboard.engines.settings)
         self._door = AudioSocketDoor(switchboard)
-        self._web = _Uvicorn(self._config(create_app(switchboard, twilio=self._account)))
+        app = create_app(switchboard, twilio=self._account, routers=[desk_router(switchboard)])
+        self._web = _Uvicorn(self._config(app))
         self._stop = asyncio.Event()
         self._end_now = asyncio.Event()
         self.audiosocket_port: int | None = None
