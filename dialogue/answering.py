@@ -129,6 +129,11 @@ class Answering(Settling):
         return self.ask_again(frame)
 
     def ask_again(self, frame: Frame) -> Step:
-        """The open question once more; the turn counts as failed."""
+        """The open question once more; the turn counts as failed.
+
+        Who says goodbye instead of answering is let go.
+        """
+        if "goodbye" in self.heard.signals:
+            return Step(self.state, facts=self.facts(None))
         self.repeat_question(frame)
         return self.lost(self.asking(frame))

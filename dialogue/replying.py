@@ -71,6 +71,9 @@ def _by_moves(turn: Turn, pack: Pack, policy: Policy) -> Iterator[Line | None]:
     moves = _moves(turn)
     work = [move for move in moves if policy.move(move).work]
     parts = list(turn.step.parts)
+    if turn.choice.handoff:
+        # Nothing is asked in the breath that puts the caller through.
+        parts = [part for part in parts if part.role not in ("question", "options")]
     asked = any(part.role in ("question", "options") and part.move != "back_to" for part in parts)
     asked = asked and bool({"question", "options"} & set(work))
     for move in moves:
