@@ -102,6 +102,7 @@ class BrowserChannel(LiveLine):
         self._item_began_ms = 0.0
         self._truncated: asyncio.Future[int] | None = None
         self._errors = 0
+        self._ended = False
         if self._wishes.pace != 1.0:
             self._arrivals.act(SetPace(self._wishes.pace))
 
@@ -125,16 +126,18 @@ class BrowserChannel(LiveLine):
             self._story.voice_withdrawn = False
             self._consent_is(False)
         if isinstance(event, CallEnded):
-            message = GOODBYES.get(event.reason, GOODBYES["hangup"])
-            if self.transfer_failed:
-                message = self._sorry
-            self._post(
-                [
-                    self._story.writer.event(
-                        "attune.session.ended", reason=event.reason, message=message
-                    )
-                ]
-            )
+            self._end(event.reason)
+
+    def _end(self, reason: str) -> None:
+        """Tell the client, once, why the session is over."""
+        if self._ended:
+            return
+        self._ended = True
+        message = GOODBYES.get(reason, GOODBYES["hangup"])
+        if self.transfer_failed and self._sorry:
+            message = self._sorry
+        ended = self._story.writer.event("attune.session.ended", reason=reason, message=message)
+        self._post([*self._story.response_ends(interrupted=False), ended])
 
     def _post(self, texts: list[str]) -> None:
         self._outbox.extend(texts)
@@ -299,13 +302,14 @@ class BrowserChannel(LiveLine):
         del brief
         if not self._staffed():
             raise TransferError("nobody takes handoffs here")
+        self._end("handoff")
         await self.close()
 
     async def _say_sorry(self) -> None:
         if self._sorry:
             self._post(self._story.says(self._sorry))
         await super()._say_sorry()
-        self._post(self._story.response_ends(interrupted=False))
+        self._end("handoff")
 
     async def _hang_up(self) -> None:
         await self._flush()

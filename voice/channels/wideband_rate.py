@@ -1,6 +1,6 @@
 """24 kHz to 16 kHz and back, sample by sample with about 1 ms of delay.
 
-A Kaiser-windowed low-pass at 48 kHz (96 taps, pass band to 7 kHz, more than 50 dB of attenuation
+A Kaiser-windowed low-pass at 48 kHz (97 taps, pass band to 7 kHz, more than 50 dB of attenuation
 from 9 kHz on), every second or third sample of which is kept.
 """
 
@@ -12,7 +12,7 @@ from scipy.signal import firwin, lfilter
 from voice.types import Pcm
 
 _BOTH_HZ = 48_000
-_TAPS = np.asarray(firwin(96, 8_000, fs=_BOTH_HZ, window=("kaiser", 5.0)), dtype=np.float64)
+_TAPS = np.asarray(firwin(97, 8_000, fs=_BOTH_HZ, window=("kaiser", 5.0)), dtype=np.float64)
 
 
 class WidebandConverter:

@@ -7,6 +7,7 @@ const SIZES = 4;
 const TAP_MS = 350;
 const TAIL_MS = 80;
 const GOODBYE_MS = 4000;
+const DESERTED_S = 10;
 const BLOCKED = "The microphone is blocked; allow it for this page, then press Start again.";
 const NO_MICROPHONE = "No microphone was found; connect one, then press Start again.";
 const NOT_SECURE = "The microphone works only over HTTPS or on this device's own address.";
@@ -162,10 +163,12 @@ class Session {
         if (event.hand === "agent") announce("A person from our team is with you now.");
         break;
       case "attune.session.ended":
+        if (event.reason === "error") this.problem = event.message;
         this.goodbye = event.message;
+        this.deserted = event.reason === "silence";
         break;
       case "error":
-        if (event.error.code === "busy") this.busy = event.error.message;
+        if (event.error.code === "busy") this.problem = event.error.message;
         break;
     }
   }
@@ -248,7 +251,7 @@ class Session {
     line.className = `said ${speaker}${final ? "" : " coming"}`;
     line.dataset.speaker = speaker;
     line.firstChild.textContent = NAMES[speaker] ?? NAMES.assistant;
-    line.lastChild.textContent = text;
+    line.lastChild.textContent = speaker === "caller" ? asWritten(text) : text;
     box.scrollTop = box.scrollHeight;
     if (final) announce(`${NAMES[speaker] ?? NAMES.assistant}: ${text}`);
   }
@@ -259,9 +262,9 @@ class Session {
 
   async closed() {
     if (this.over) return;
-    if (this.busy || this.goodbye) await this.loudspeaker.drained(GOODBYE_MS);
+    if (this.problem || this.goodbye) await this.loudspeaker.drained(GOODBYE_MS);
     if (this.over) return;
-    if (this.busy) this.fail(this.busy);
+    if (this.problem) this.fail(this.problem);
     else if (this.goodbye) this.part(this.goodbye);
     else this.fail(LOST);
   }
@@ -292,8 +295,10 @@ class Session {
     at("captions").replaceChildren();
     for (const line of at("kept").children) line.classList.remove("coming");
     at("over-title").textContent = sentence;
-    at("over-note").textContent = `What was said leaves this screen after ${Math.round(about.idle_s)} seconds.`;
+    const seconds = this.deserted ? DESERTED_S : about.idle_s;
+    at("over-note").textContent = `What was said leaves this screen after ${Math.round(seconds)} seconds.`;
     show("over");
+    restartIdle(seconds);
     at("kept").scrollTop = at("kept").scrollHeight;
   }
 }
@@ -311,6 +316,11 @@ async function begin(consent) {
   } catch (error) {
     mine.fail(sentenceFor(error));
   }
+}
+
+// The recogniser knows no capitals.
+function asWritten(text) {
+  return text.replace(/^./u, (each) => each.toUpperCase()).replace(/\bi\b/g, "I");
 }
 
 function sentenceFor(error) {
