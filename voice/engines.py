@@ -19,6 +19,7 @@ from voice import recognition, speech
 from voice.loop import Observer, VoiceLoop
 from voice.settings import Settings
 from voice.speculation import Deadlines
+from voice.supervision import Patience
 from voice.turns.endpointing import default_policies
 from voice.types import Channel, Recognizer, Synthesizer
 
@@ -157,6 +158,7 @@ def open_loop(
             settings.speech_deadline_ms / 1000.0,
         ),
         policies=default_policies(codes_of(engines.pack)),
+        patience=Patience.within(settings.ask_first_wait_ms),
         known_names=tuple(context.name.split()) if context.name else (),
         executor=executor,
     )

@@ -218,6 +218,8 @@ class Floor:
         """Do what the agent asks for."""
         match request:
             case TakeOver():
+                # Whoever was being put through has a person now.
+                self.ending = self.brief = None
                 speaking = self.answer is not None and self.answer.speaking
                 if speaking and self.answer is not self._opening:
                     await self.silence()

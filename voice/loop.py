@@ -33,7 +33,7 @@ from voice.speculation import (
     takes_voice_back,
     without_voice,
 )
-from voice.supervision import HumanAgent, Plan, Verdict
+from voice.supervision import HumanAgent, Patience, Plan, Verdict
 from voice.thinking import Thinker
 from voice.turns.endpointing import UNKNOWN_MS, EndpointPolicy, default_policies
 from voice.turns.interruption import InterruptionDetector, is_backchannel
@@ -103,6 +103,7 @@ class VoiceLoop:
         deadlines: Deadlines | None = None,
         policies: Sequence[EndpointPolicy] | None = None,
         known_names: Sequence[str] = (),
+        patience: Patience | None = None,
         executor: Executor | None = None,
     ) -> None:
         self._call = call
@@ -136,7 +137,7 @@ class VoiceLoop:
         self._tracker = TurnTracker(UNKNOWN_MS)
         self._keypad = Keypad()
         self._silence = SilenceWatch()
-        self.agent = HumanAgent(self._tell)
+        self.agent = HumanAgent(self._tell, patience)
         self._floor = Floor(
             call=call,
             engines={

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     most_calls_per_address: int = Field(default=8, ge=1, le=1_000)
     dead_line_s: float = Field(default=15.0, ge=1.0)
     longest_call_s: float = Field(default=1_800.0, ge=10.0)
+    ask_first_wait_ms: int = Field(default=10_000, ge=1_000, le=60_000)
     drain_s: float = Field(default=300.0, ge=0.0)
     turns_dir: Path | None = None
     public_url: str | None = None

@@ -81,6 +81,12 @@ class Patience:
     edit_ms: int = 30_000
     """In all, once the agent has begun to edit."""
 
+    @classmethod
+    def within(cls, rule_ms: int) -> Patience:
+        """The usual proportions for another wait."""
+        usual = cls()
+        return cls(rule_ms, min(usual.hold_ms, rule_ms // 2), max(usual.edit_ms, 2 * rule_ms))
+
 
 @dataclass(frozen=True, slots=True)
 class TakeOver:

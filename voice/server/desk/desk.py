@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -115,8 +115,8 @@ class Desk:
     async def ask_first(self, account: Account, call: str, *, wanted: bool) -> None:
         """Have every reply shown before it is carried out, or no more."""
         story = self._seen(account, call)
-        story.live.agent.ask_first(wanted)
-        story.held_by(account.name if wanted else None)
+        with _in_hand(story, account.name if wanted else None):
+            story.live.agent.ask_first(wanted)
         self._news()
         await self._note("desk_ask_first", account, story, {"wanted": wanted})
 
@@ -149,8 +149,8 @@ class Desk:
         story = self._seen(account, call)
         _under_way(story)
         conversation = story.live.conversation
-        story.held_by(account.name)
-        story.live.agent.take_over()
+        with _in_hand(story, account.name):
+            story.live.agent.take_over()
         why = "an agent takes the call over"
         story.brief(await asyncio.to_thread(conversation.brief, "agent", why))
         self._news()
@@ -172,7 +172,7 @@ class Desk:
         agent = story.live.agent
         agent.give_back()
         if agent.hand is Hand.ASSISTANT:
-            story.held_by(None)
+            story.holder = None
         self._news()
         await self._note("desk_give_back", account, story, {})
 
@@ -180,15 +180,15 @@ class Desk:
         """Put the caller through."""
         story = self._seen(account, call)
         _under_way(story)
-        story.held_by(account.name)
-        story.live.agent.transfer(_words(text))
+        with _in_hand(story, account.name):
+            story.live.agent.transfer(_words(text))
         await self._note("desk_transfer", account, story, {})
 
     async def close(self, account: Account, call: str, outcome: Outcome, note: str) -> None:
         """Say how the call ended, and hang up if it has not."""
         story = self._seen(account, call)
         if not story.ended:
-            story.held_by(account.name)
+            story.holder = account.name
             with suppress(NotNow):
                 story.live.agent.close()
         conclude = story.live.conversation.conclude
@@ -239,6 +239,18 @@ class Desk:
         who = story.live.conversation.context.id
         noted = {"name": account.name, "role": account.role.value, **detail}
         await asyncio.to_thread(self._store.note_access, kind, who, datetime.now(UTC), noted)
+
+
+@contextmanager
+def _in_hand(story: CallStory, name: str | None) -> Iterator[None]:
+    """Who holds the call is told together with the change; a change refused changes nothing."""
+    before = story.holder
+    story.holder = name
+    try:
+        yield
+    except NotNow:
+        story.holder = before
+        raise
 
 
 def _under_way(story: CallStory) -> None:

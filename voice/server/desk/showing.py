@@ -14,6 +14,7 @@ from dialogue.conversation import Conversation
 from dialogue.handoff import as_text
 from dialogue.packs.facts import say_facts
 from dialogue.packs.format import Pack
+from dialogue.slots import values_of
 from dialogue.types import CustomerContext, Decision, HandoffBrief, Purpose
 from nlu.redaction import redact
 from nlu.types import OTHER_INTENT, EmotionEstimate, Understanding
@@ -21,7 +22,7 @@ from voice.records import plain_json
 
 _MOST_CONTACTS = 5
 _CARD = "card"
-_PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_PLACEHOLDER = re.compile(r"(the )?\{(\w+)\}")
 
 
 def masked(text: str) -> str:
@@ -59,7 +60,7 @@ def customer(context: CustomerContext) -> dict[str, Any]:
         "jurisdiction": context.jurisdiction,
         "locale": context.locale,
         "flags": [name for name, held in plain_json(context.flags).items() if held],
-        "attributes": dict(context.attributes),
+        "attributes": dict(context.attributes) if context.id is not None else {},
         "consents": {p.value: state.value for p, state in context.consents.items()},
         "cases": [plain_json(case) for case in context.cases if case.status == "open"],
         "contacts": [plain_json(contact) for contact in newest[:_MOST_CONTACTS]],
@@ -69,7 +70,16 @@ def customer(context: CustomerContext) -> dict[str, Any]:
     }
 
 
-def turn(understanding: Understanding, decision: Decision, pack: Pack) -> dict[str, Any]:
+def facts(conversation: Conversation) -> dict[str, Any]:
+    """What is known of the matter that the caller is in."""
+    tasks = conversation.state.tasks
+    frame = tasks.active or next(iter(reversed(tasks.frames)), None)
+    return {**frame.facts, **values_of(frame)} if frame is not None else {}
+
+
+def turn(
+    understanding: Understanding, decision: Decision, pack: Pack, known: Mapping[str, Any]
+) -> dict[str, Any]:
     """What was understood of a turn, what the assistant plans, and why."""
     fired = [reason for reason in decision.reasons if reason.fired]
     others = [reason for reason in decision.reasons if not reason.fired]
@@ -93,13 +103,13 @@ def turn(understanding: Understanding, decision: Decision, pack: Pack) -> dict[s
         "reasons": [_reason(reason) for reason in fired],
         "others": [_reason(reason) for reason in others],
         "effects": [
-            {"action": each.action, "does": _does(pack, each.action, each.arguments)}
+            {"action": each.action, "does": _does(pack, each.action, {**known, **each.arguments})}
             for each in decision.effects
         ],
         "offer": plain_json(decision.offer),
         "handoff": decision.handoff is not None,
         "next": [
-            {"does": _does(pack, each.action, {}), "score": each.score, "why": each.why}
+            {"does": _does(pack, each.action, known), "score": each.score, "why": each.why}
             for each in decision.next_best_actions
         ],
     }
@@ -125,5 +135,10 @@ def _reason(reason: Any) -> dict[str, Any]:
 
 def _does(pack: Pack, action: str, arguments: Mapping[str, Any]) -> str:
     words = say_facts({**arguments}, pack)
-    named = lambda match: words.get(match[1], f"the {match[1].replace('_', ' ')}")  # noqa: E731
+
+    def named(match: re.Match[str]) -> str:
+        article, name = match.groups()
+        known = words.get(name)
+        return f"the {name.replace('_', ' ')}" if known is None else f"{article or ''}{known}"
+
     return _PLACEHOLDER.sub(named, pack.actions[action].does)

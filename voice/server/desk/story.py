@@ -49,6 +49,7 @@ class CallStory:
         self._consents: dict[str, bool] = {}
         self._seq = 0
         self.holder: str | None = None
+        """Who at the desk has the call in hand."""
         self.ended: str | None = None
         self.ended_s = 0.0
         self.outcome: str | None = None
@@ -158,10 +159,6 @@ class CallStory:
         """Take the brief of a handoff."""
         self._add("brief", ("brief", ""), **showing.brief(value, self._pack))
 
-    def held_by(self, name: str | None) -> None:
-        """Somebody at the desk has the call in hand, or nobody has."""
-        self.holder = name
-
     def concluded(self, outcome: str, by: str) -> None:
         """Somebody says how the call ended."""
         self.outcome = outcome
@@ -174,7 +171,8 @@ class CallStory:
     # --- entries -------------------------------------------------------------------------------
 
     def _turn(self, understanding: Any, decision: Any) -> dict[str, Any]:
-        shown = showing.turn(understanding, decision, self._pack)
+        facts = showing.facts(self.live.conversation)
+        shown = showing.turn(understanding, decision, self._pack, facts)
         if not self._consents[Purpose.EMOTION_VOICE]:
             shown["feeling"] = shown["words"]
         if not self._consents[Purpose.EMOTION_WORDS]:

@@ -200,6 +200,7 @@ export class CallView {
     byId("ask-first").hidden = mine || Boolean(ended);
     byId("ask-first").setAttribute("aria-pressed", String(hand === "ask_first"));
     byId("transfer").hidden = Boolean(ended);
+    byId("brief-title").textContent = mine ? "What you take over" : "Handoff brief";
     byId("close").textContent = ended ? "Say how it ended…" : "Close…";
     byId("typing").hidden = !mine || Boolean(ended);
     byId("over").hidden = !ended;
@@ -356,12 +357,15 @@ export class CallView {
       ["Why you", brief.reason.replace(/^\w+: /, "")],
       ["About", brief.problem],
       ["Tried", brief.tried.join("; ")],
-      ["Known", Object.entries(brief.facts).map(([name, value]) => `${name.replaceAll("_", " ")} ${value}`).join("; ")],
       ["In their words", brief.quotes.map((quote) => `“${quote}”`).join(" ")],
       ["Promised", brief.promises.join("; ")],
       ["Next", brief.why ? `${brief.next_step} (${brief.why})` : brief.next_step],
     ];
     fillRows(byId("brief-rows"), rows);
+    const facts = Object.entries(brief.facts);
+    byId("brief-known").hidden = facts.length === 0;
+    byId("brief-count").textContent = String(facts.length);
+    fillRows(byId("brief-facts"), facts.map(([name, value]) => [name.replaceAll("_", " "), value]));
     byId("brief").dataset.priority = brief.priority;
     byId("brief").hidden = false;
   }
@@ -424,7 +428,7 @@ function others(alternatives) {
 function consequences(plan) {
   const does = plan.effects.map((effect) => effect.does);
   if (plan.handoff) does.push("puts the caller through");
-  return does.length ? `Approved or said your way, Attune also ${does.join(" and ")}.` : "";
+  return does.length ? `Attune also does this: ${does.join("; ")}.` : "";
 }
 
 function handText({ hand, by }) {

@@ -34,6 +34,11 @@ function chart(turns) {
   const step = WIDTH / (turns.length + 1);
   const at = (turn, index) => [step * (index + 1), HEIGHT / 2 - 4 - turn.feeling.valence * (HEIGHT / 2 - 18)];
   svg.append(draw("line", { x1: 0, x2: WIDTH, y1: HEIGHT / 2 - 4, y2: HEIGHT / 2 - 4, class: "zero" }));
+  for (const [y, text] of [[10, "pleased"], [HEIGHT - 18, "displeased"]]) {
+    const label = draw("text", { x: 0, y, class: "axis" });
+    label.textContent = text;
+    svg.append(label);
+  }
   const points = turns.map((turn, index) => at(turn, index));
   svg.append(draw("polyline", { points: points.map((point) => point.join(",")).join(" "), class: "course" }));
   turns.forEach((turn, index) => {
