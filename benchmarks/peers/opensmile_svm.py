@@ -5,10 +5,10 @@
 RAVDESS, eight labels, actors held out, the folds of Luna-Jimenez et al. (2021) for both. Unweighted
 average recall (chance 12.5 %) as recorded and on a telephone line. The SVM (standardised features,
 RBF kernel, C chosen among 1, 10 and 100 on the training actors) is trained on the clips as
-recorded, as usual, and again on these and their telephone versions, as Attune's model is. Attune's model is
-trained from scratch on the same clips (the mixture that ships hears more corpora and is not the
-same). CPU milliseconds for 3 s of speech on one core, loading not counted: features and decision.
-`--speed` measures only that. The whole takes some ten minutes on two cores.
+recorded, as usual, and again on these and their telephone versions, as Attune's model is. Attune's
+model is trained from scratch on the same clips (the mixture that ships hears more corpora and is
+not the same). CPU milliseconds for 3 s of speech on one core, loading not counted: features and
+decision. `--speed` measures only that. The whole takes some ten minutes on two cores.
 """
 
 from __future__ import annotations

@@ -1,0 +1,93 @@
+"""Hours of recordings an hour of CPU: `attune evaluate` against the naive pipeline, in one run.
+
+    python benchmarks/peers/throughput.py [--copies N]
+
+The shipped recordings, N and 2 N times over, through `attune evaluate` (one worker, everything it
+does: turns, transcript, both estimates of feeling, intent, decision, redaction, report) and through
+`naive_pipeline.py`, with PocketSphinx as its wheel gives it and with Attune's own recogniser.
+`whole` counts what it takes to start; `running` is the difference between the two lengths. One
+thread each.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import soundfile
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLES = ROOT / "audio_samples"
+NAIVE = Path(__file__).with_name("naive_pipeline.py")
+ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
+
+
+def copies(folder: Path, times: int) -> float:
+    """Hours of recordings in the folder."""
+    folder.mkdir()
+    for number in range(times):
+        for path in SAMPLES.glob("*.flac"):
+            shutil.copy2(path, folder / f"{path.stem}_{number}.flac")
+    return sum(soundfile.info(path).duration for path in folder.glob("*.flac")) / 3_600
+
+
+def cpu_s(command: list[str]) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    environment = os.environ | ONE_THREAD | {"PYTHONPATH": str(ROOT)}
+    subprocess.run(command, check=True, env=environment, stderr=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def command(system: str, calls: Path, out: Path) -> list[str]:
+    if system == "attune evaluate":
+        told = ["--workers", "1", "--recognizer", "sphinx", "--consent", "emotion_voice=granted"]
+        return [sys.executable, "-m", "voice.cli", "evaluate", str(calls), "--out", str(out), *told]
+    words = "attune" if "Attune" in system else "default"
+    return [sys.executable, str(NAIVE), str(calls), str(out), "--words", words]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--copies", type=int, default=1)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        work = Path(name)
+        hours = {
+            size: copies(work / size, options.copies * times)
+            for size, times in (("short", 1), ("long", 2))
+        }
+        base: dict[str, float] = {}
+        for system in ("attune evaluate", "naive", "naive with Attune's recogniser"):
+            spent = {
+                size: cpu_s(command(system, work / size, work / f"{system} {size}"))
+                for size in hours
+            }
+            figures = {
+                "whole": hours["long"] / spent["long"] * 3_600,
+                "running": (hours["long"] - hours["short"])
+                / (spent["long"] - spent["short"])
+                * 3_600,
+            }
+            base = base or figures
+            told = {
+                "system": system,
+                "minutes": round(60 * hours["long"], 1),
+                "cpu_s": round(spent["long"], 1),
+                "hours_per_cpu_hour": {key: round(value, 2) for key, value in figures.items()},
+                "attune_is_faster_by": {
+                    key: round(base[key] / value, 2) for key, value in figures.items()
+                },
+            }
+            print(json.dumps(told), flush=True)
+
+
+if __name__ == "__main__":
+    main()
