@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint bench clean
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +25,10 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# On corpora too where ATTUNE_DATA names their folder; compare with benchmarks/compare.py A.json B.json
+bench: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/bench.py
 
 clean:
 	rm -rf demo out build *.egg-info

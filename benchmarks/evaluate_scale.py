@@ -1,11 +1,13 @@
-"""How `attune evaluate` scales: `python benchmarks/evaluate_scale.py [scaling|killed|memory ...]`.
+"""How `attune evaluate` scales: `python benchmarks/evaluate_scale.py [scaling|killed|memory|call]`.
 
 scaling  the shipped recordings, four times over, with one worker and with two: wall seconds and
-         CPU seconds. `--ray` adds Ray with two.
-killed   a run with two workers is killed (SIGKILL) at random moments and started again until it is
-         done; every file must be the same as that of an unbroken run.
-memory   the peak memory of a worker for a 10-hour recording (a minute of speech an hour,
-         the rest silence) and for one minute of it.
+         CPU seconds. `--ray` adds Ray with two. Wall seconds mean something on an idle machine only.
+killed   runs with two workers are killed (SIGKILL, the workers too every other time) at 20 random
+         moments and started again; whenever one comes to its end, every file must be the same as
+         that of an unbroken run, and the next begins anew.
+memory   the peak memory of a worker for a 10-hour recording (a minute of speech an hour, the rest
+         silence), for one minute of it, and for 15 minutes of speech without a break.
+call     the peak memory of `attune call` for a recording of two hours and one of a minute.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +33,7 @@ from voice.types import RATE_HZ
 
 SAMPLES = Path(__file__).parents[1] / "audio_samples"
 HOURS = 10
-SPEECH_S = 60
+WHAT = ("scaling", "killed", "memory", "call")
 
 
 def command(*arguments: str) -> list[str]:
@@ -79,70 +82,106 @@ def scaling(work: Path, with_ray: bool) -> None:
 
 
 def killed(work: Path, kills: int, seed: int) -> None:
-    calls = copies(work / "calls", 2)
+    calls = copies(work / "calls", 1)
+    began = time.perf_counter()
     run(str(calls), "--workers", "2", "--out", str(work / "unbroken"))
+    unbroken, whole_s = contents(work / "unbroken"), time.perf_counter() - began
     rng = random.Random(seed)
-    broken, done = work / "broken", 0
-    for _ in range(kills):
-        process = subprocess.Popen(
-            command(str(calls), "--workers", "2", "--out", str(broken)), stderr=subprocess.DEVNULL
-        )
+    broken = work / "broken"
+    done = ends = different = 0
+    again = command(str(calls), "--workers", "2", "--out", str(broken))
+    while done < kills:
+        process = subprocess.Popen(again, stderr=subprocess.DEVNULL, start_new_session=True)
         try:
-            process.wait(rng.uniform(1.0, 15.0))
-            break
+            process.wait(rng.uniform(0.2, whole_s))
         except subprocess.TimeoutExpired:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
             done += 1
+            if done % 2:
+                os.killpg(process.pid, signal.SIGKILL)
+            else:
+                process.kill()
+            process.wait()
+        else:
+            ends += 1
+            different += contents(broken) != unbroken
+            shutil.rmtree(broken)
     run(str(calls), "--workers", "2", "--out", str(broken))
-    same = contents(work / "unbroken") == contents(broken)
-    finished = len(list((broken / "calls").glob("*.json")))
-    print(f"killed {done} times, {finished} calls: identical to an unbroken run: {same}")
+    different += contents(broken) != unbroken
+    print(f"killed {done} times; {ends + 1} runs came to their end, {different} of them different")
+
+
+def peak_mb(*arguments: str) -> tuple[int, float]:
+    """The peak memory of a command in one process, and its wall seconds."""
+    script = (
+        "import resource, sys; from voice.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit: pass\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
+    )
+    began = time.perf_counter()
+    result = subprocess.run(
+        [sys.executable, "-c", script, *arguments, "--recognizer", "sphinx"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return int(result.stdout.split()[-1]), time.perf_counter() - began
+
+
+def compared(paths: dict[str, Path], *arguments: str) -> None:
+    peaks = []
+    for name, path in paths.items():
+        peak, seconds = peak_mb(arguments[0], str(path), *arguments[1:], str(path.parent / name))
+        peaks.append(peak)
+        print(f"{name}: {peak} MB at most ({peak - peaks[0]:+d} MB), {seconds:.0f} s", flush=True)
+
+
+def speech_of(seconds: int) -> np.ndarray:
+    joined = np.concatenate([read_audio(path) for path in sorted(SAMPLES.glob("*.flac"))])
+    return np.resize(joined, seconds * RATE_HZ)
+
+
+def written(path: Path, pieces: Iterable[np.ndarray]) -> Path:
+    with soundfile.SoundFile(path, "w", RATE_HZ, 1) as file:
+        for piece in pieces:
+            file.write(piece)
+    return path
+
+
+def sparse(hours: int) -> Iterator[np.ndarray]:
+    """A minute of speech an hour, else silence."""
+    quiet = np.zeros(60 * RATE_HZ, np.float32)
+    for _ in range(hours):
+        yield speech_of(60)
+        yield from [quiet] * 59
 
 
 def memory(work: Path) -> None:
-    speech = np.concatenate([read_audio(path) for path in sorted(SAMPLES.glob("*.flac"))])
-    speech = np.resize(speech, SPEECH_S * RATE_HZ)
-    paths = {"1 minute": work / "minute.flac", f"{HOURS} hours": work / "hours.flac"}
-    soundfile.write(paths["1 minute"], speech[: 60 * RATE_HZ], RATE_HZ)
-    quiet = np.zeros(60 * RATE_HZ, np.float32)
-    with soundfile.SoundFile(paths[f"{HOURS} hours"], "w", RATE_HZ, 1) as file:
-        for _ in range(HOURS):
-            file.write(speech)
-            for _ in range(60 - SPEECH_S // 60):
-                file.write(quiet)
-    peaks = {}
-    for name, path in paths.items():
-        out = work / path.stem
-        script = (
-            "import resource, sys; from voice.cli import main\n"
-            "try: main(sys.argv[1:])\n"
-            "except SystemExit: pass\n"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)"
-        )
-        arguments = ["evaluate", str(path), "--recognizer", "sphinx", "--workers", "1"]
-        began = time.perf_counter()
-        result = subprocess.run(
-            [sys.executable, "-c", script, *arguments, "--out", str(out)],
-            check=True,
-            capture_output=True,
-            text=True,
-        )
-        peaks[name] = int(result.stdout.split()[-1])
-        print(f"{name}: {peaks[name]} MB at most, {time.perf_counter() - began:.0f} s")
-    low, high = peaks.values()
-    print(f"difference {high - low} MB")
+    paths = {
+        "1 minute": written(work / "minute.flac", [speech_of(60)]),
+        "15 minutes of speech": written(work / "talk.flac", [speech_of(900)]),
+        f"{HOURS} hours": written(work / "hours.flac", sparse(HOURS)),
+    }
+    compared(paths, "evaluate", "--workers", "1", "--out")
+
+
+def call(work: Path) -> None:
+    paths = {
+        "1 minute": written(work / "minute.flac", [speech_of(60)]),
+        "2 hours": written(work / "hours.flac", sparse(2)),
+    }
+    compared(paths, "call", "--out")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", choices=["scaling", "killed", "memory", []], default=[])
+    parser.add_argument("what", nargs="*", choices=[*WHAT, []], default=[])
     parser.add_argument("--ray", action="store_true")
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     os.environ["HF_HUB_OFFLINE"] = "1"
-    for what in options.what or ["scaling", "killed", "memory"]:
+    for what in options.what or WHAT:
         with tempfile.TemporaryDirectory() as name:
             work = Path(name)
             (work / "calls").mkdir()
@@ -150,8 +189,10 @@ def main() -> None:
                 scaling(work, options.ray)
             elif what == "killed":
                 killed(work, options.kills, options.seed)
-            else:
+            elif what == "memory":
                 memory(work)
+            else:
+                call(work)
 
 
 if __name__ == "__main__":
