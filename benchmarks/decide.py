@@ -1,11 +1,13 @@
 """How long a decision takes, warm: `python benchmarks/decide.py [--turns N] [--pack NAME]`.
 
 One call after another, each with a read of the pack's systems, a strategy, words and a delivery;
-effects are not carried out. Reports wall-clock and CPU milliseconds. With `--database URL` and
-`--customer ID` the customer's context is read before each turn as well, as at the start of a call.
+effects are not carried out. Reports wall-clock and CPU milliseconds. With `--database URL` the
+context of `--customer ID`, or of one of `--customers N` named C1 to CN drawn anew (seed 3), is read
+before each turn as well, as at the start of a call.
 """
 
 import argparse
+import random
 import time
 
 from dialogue.asking import AT
@@ -56,7 +58,9 @@ def main() -> None:
     parser.add_argument("--pack", default="retail")
     parser.add_argument("--database", help="a customers' database to read the context from")
     parser.add_argument("--customer", default="C1001")
+    parser.add_argument("--customers", type=int, help="how many customers, named C1 and so on")
     options = parser.parse_args()
+    chance = random.Random(3)
     pack = load_pack(options.pack)
     context = CustomerContext(
         options.customer,
@@ -79,7 +83,8 @@ def main() -> None:
         heard = understanding(number)
         began, began_cpu = time.perf_counter(), time.process_time()
         if store is not None:
-            store.context(options.customer, now=AT)
+            drawn = f"C{chance.randint(1, options.customers)}" if options.customers else None
+            store.context(drawn or options.customer, now=AT)
         conversation.decide(heard, now=AT)
         if number >= 50:
             wall.append((time.perf_counter() - began) * 1000)

@@ -294,7 +294,10 @@ def _day_alone(
     return None
 
 
-_AFTER_A_DAY = frozenset("and but at please it i we so in because for you the or to".split())
+_AFTER_A_DAY = frozenset(
+    "and but at please it i we so in because for you the or to between from after before around "
+    "if is was any instead".split()
+)
 
 
 def _make_in(month: date, day: int) -> date | None:
