@@ -42,7 +42,6 @@ class Desk:
         self._stories: dict[str, CallStory] = {}
         self._waiting: set[asyncio.Event] = set()
         switchboard.watchers.append(self._watch)
-        switchboard.brief_takers.append(self._take_brief)
 
     # --- what goes on --------------------------------------------------------------------------
 
@@ -74,11 +73,15 @@ class Desk:
         event = asyncio.Event()
         event.set()
         self._waiting.add(event)
+        if self._take_brief not in self._board.brief_takers:
+            self._board.brief_takers.append(self._take_brief)
         return event
 
     def leave(self, event: asyncio.Event) -> None:
-        """Wait for news no longer."""
+        """Wait for news no longer. A desk at which nobody sits takes no briefs."""
         self._waiting.discard(event)
+        if not self._waiting and self._take_brief in self._board.brief_takers:
+            self._board.brief_takers.remove(self._take_brief)
 
     # --- what is seen --------------------------------------------------------------------------
 

@@ -112,14 +112,20 @@ class CallStory:
                 shown = self._turn(understanding, decision)
                 left_ms = until_ms - self.live.agent.now_ms
                 self._add("plan", ("plan", turn), turn=turn, left_ms=left_ms, **shown)
-            case TurnDecided(turn, understanding, decision, speaker):
-                shown = self._turn(understanding, decision)
-                self.intent = shown["intent"]
-                self.mood = shown["feeling"].get("top")
-                self.wants_human = self.wants_human or decision.handoff is not None
-                self._add("decided", ("plan", turn), turn=turn, speaker=speaker.value, **shown)
+            case TurnDecided():
+                self._tell_decision(event)
             case _:
                 self._tell_of_answer(event)
+
+    def _tell_decision(self, event: TurnDecided) -> None:
+        shown = self._turn(event.understanding, event.decision)
+        self.intent = shown["intent"]
+        self.mood = shown["feeling"].get("top")
+        turn, speaker = event.turn, event.speaker.value
+        self._add("decided", ("plan", turn), turn=turn, speaker=speaker, **shown)
+        if event.decision.handoff is not None:
+            self.wants_human = True
+            self.brief(event.decision.handoff)
 
     def _tell_of_answer(self, event: CallEvent) -> None:
         match event:
