@@ -191,6 +191,24 @@ def test_nothing_personal_is_written(whole: tuple[Path, Report]) -> None:
         assert not re.search(rb"example dot com|@example", content), name
 
 
+def test_the_parquet_table_holds_what_the_csv_holds(whole: tuple[Path, Report]) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="the extra parquet is not installed")
+
+    def as_csv(value: object) -> str:
+        if isinstance(value, bool):
+            return "true" if value else "false"
+        text = "" if value is None else str(value)
+        return f"'{text}" if isinstance(value, str) and text[:1] in "=+-@" and text else text
+
+    table = parquet.read_table(whole[0] / "turns.parquet")
+
+    found = [{name: as_csv(value) for name, value in row.items()} for row in table.to_pylist()]
+    assert found == rows(whole[0])
+    kinds = {field.name: str(field.type) for field in table.schema}
+    assert kinds["start_ms"] == "int64" and kinds["valence"] == "double"
+    assert kinds["interrupts"] == "bool" and kinds["text"] == "string"
+
+
 def test_silence_is_a_call_without_turns(whole: tuple[Path, Report]) -> None:
     found = call(whole[0], "silence")
 
@@ -288,6 +306,19 @@ def test_two_workers_of_which_one_dies_give_the_same_bytes_as_one(
     report = evaluate(Gathered(jobs), tmp_path, SPHINX, workers=2, watcher=watcher)
 
     assert watcher.killed and not report.failures
+    for name in some:
+        for kept in (f"calls/{name}.json", f".state/{name}.json"):
+            assert (tmp_path / kept).read_bytes() == (whole[0] / kept).read_bytes()
+
+
+def test_ray_gives_the_same_bytes(whole: tuple[Path, Report], folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="the extra ray is not installed")
+    some = ("silence", "wants_human")
+    jobs = tuple(job for job in gathered(folder).jobs if job.name in some)
+
+    report = evaluate(Gathered(jobs), tmp_path, SPHINX, workers=1, ray="local")
+
+    assert report.calls == len(some) and not report.failures
     for name in some:
         for kept in (f"calls/{name}.json", f".state/{name}.json"):
             assert (tmp_path / kept).read_bytes() == (whole[0] / kept).read_bytes()
