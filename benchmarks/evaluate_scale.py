@@ -1,7 +1,7 @@
 """How `attune evaluate` scales: `python benchmarks/evaluate_scale.py [scaling|killed|memory|call]`.
 
 scaling  the shipped recordings, four times over, with one worker and with two: wall seconds and
-         CPU seconds. `--ray` adds Ray with two. Wall seconds mean something on an idle machine only.
+         CPU seconds. `--ray` adds Ray with two. Wall seconds mean something on an idle machine.
 killed   runs with two workers are killed (SIGKILL, the workers too every other time) at 20 random
          moments and started again; whenever one comes to its end, every file must be the same as
          that of an unbroken run, and the next begins anew.
@@ -33,6 +33,7 @@ from voice.types import RATE_HZ
 
 SAMPLES = Path(__file__).parents[1] / "audio_samples"
 HOURS = 10
+ASKS = "neutral_where_is_my_order"
 WHAT = ("scaling", "killed", "memory", "call")
 
 
@@ -166,11 +167,17 @@ def memory(work: Path) -> None:
 
 
 def call(work: Path) -> None:
+    """A caller who asks the same thing every half minute for two hours."""
+    asks = read_audio(SAMPLES / f"{ASKS}.flac")[: 6 * RATE_HZ]
+    half = np.concatenate([asks, np.zeros(24 * RATE_HZ, np.float32)])
     paths = {
-        "1 minute": written(work / "minute.flac", [speech_of(60)]),
-        "2 hours": written(work / "hours.flac", sparse(2)),
+        "1 minute": written(work / "minute.flac", [half] * 2),
+        "2 hours": written(work / "hours.flac", [half] * 240),
     }
     compared(paths, "call", "--out")
+    for name, path in paths.items():
+        turns = (path.parent / name / "turns.jsonl").read_text(encoding="utf-8").count("\n")
+        print(f"{name}: {turns} turns")
 
 
 def main() -> None:
