@@ -134,7 +134,7 @@ def _reason(reason: Any) -> dict[str, Any]:
 
 
 def _does(pack: Pack, action: str, arguments: Mapping[str, Any]) -> str:
-    words = say_facts({**arguments}, pack)
+    words = say_facts({**pack.constants, **arguments}, pack)
 
     def named(match: re.Match[str]) -> str:
         article, name = match.groups()

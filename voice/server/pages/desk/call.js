@@ -330,7 +330,7 @@ export class CallView {
     const [second] = turn.others;
     if (second) {
       const runner = make("p", "runner", `Second choice: rule ${second.rule}`);
-      if (second.note) runner.append(make("span", "quiet", ` ${second.note}`));
+      if (second.note) runner.append(make("span", "quiet", ` ${second.note.replace("runner-up: ", "")}`));
       parts.push(runner);
     }
     for (const effect of turn.effects) parts.push(make("p", "effect", effect.does));
