@@ -130,6 +130,7 @@ def test_a_bad_row_fails_alone_and_its_recording_is_not_guessed_at(
         ("path\nmüller.wav\n".encode("latin-1"), "is not UTF-8"),
         (b"path\na.wav\na.wav\n", "stands on line 2 too"),
         (b"", "has no column 'path'"),
+        (b"path;customer\na.wav;C1\n", "separated by ';'"),
     ],
 )
 def test_a_manifest_that_cannot_be_read_says_so(tmp_path: Path, content: bytes, said: str) -> None:

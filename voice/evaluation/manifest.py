@@ -71,6 +71,8 @@ def read_manifest(path: Path) -> tuple[list[Job], list[Failure]]:
 
 def _check_header(path: Path, names: object) -> None:
     header = [str(name).strip() for name in names] if isinstance(names, list | tuple) else []
+    if len(header) == 1 and "path;" in f"{header[0]};" and ";" in header[0]:
+        raise AttuneError(f"{path}: is separated by ';'; save it as CSV with commas.")
     if "path" not in header:
         raise AttuneError(
             f"{path}: has no column 'path'; its first line names the columns: {', '.join(COLUMNS)}."
