@@ -18,11 +18,19 @@ export class CallView {
     this.transcript = byId("transcript");
     this.reset(null);
     this.listen();
+    this.transcript.addEventListener("scroll", () => {
+      if (this.transcript.clientHeight === this.height) this.following = this.atEnd();
+    });
+    new ResizeObserver(() => {
+      this.follow();
+      this.height = this.transcript.clientHeight;
+    }).observe(this.transcript);
   }
 
   reset(call) {
     this.call = call;
     this.seq = 0;
+    this.following = true;
     this.turns = new Map();
     this.consent = {};
     this.waiting = null;
@@ -57,14 +65,18 @@ export class CallView {
 
   take(call, entries) {
     if (call !== this.call) return;
-    const follow = this.atEnd();
     for (const entry of entries) {
       this.seq = Math.max(this.seq, entry.seq);
       this.entry(entry);
     }
     this.drawBeside();
     this.drawPanels();
-    if (follow) this.transcript.scrollTop = this.transcript.scrollHeight;
+    this.follow();
+  }
+
+  // The newest words stay in sight, unless somebody has scrolled up to read.
+  follow() {
+    if (this.following) this.transcript.scrollTop = this.transcript.scrollHeight;
   }
 
   atEnd() {

@@ -56,6 +56,7 @@ function take(message) {
   run = message.run;
   switch (message.kind) {
     case "calls":
+      announce(message.calls);
       calls = message.calls;
       drawCalls();
       view.summarise(calls.find((each) => each.call === view.call));
@@ -123,6 +124,19 @@ function drawCalls() {
   }
   for (const item of known.values()) item.remove();
   document.title = live ? `(${live}) Attune desk` : "Attune desk";
+}
+
+// Says aloud what somebody at the desk should not miss.
+function announce(next) {
+  const before = new Map(calls.map((each) => [each.call, each]));
+  for (const each of next) {
+    const old = before.get(each.call);
+    if (each.wants_human && !old?.wants_human && !each.ended) {
+      byId("told").textContent = "A caller wants a person.";
+    } else if (!old && !each.ended) {
+      byId("told").textContent = "A new call.";
+    }
+  }
 }
 
 function newItem(call) {
