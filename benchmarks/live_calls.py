@@ -1,6 +1,8 @@
 """Live calls over loopback sockets: callers of our own play real audio in real time.
 
-    python benchmarks/live_calls.py [--calls N] [--turns N] [--wire audiosocket|twilio|both]
+    python benchmarks/live_calls.py [--calls N] [--turns N] [--wire WIRE]
+
+`WIRE` is audiosocket, twilio, kiosk, both (the telephones) or all; the calls take turns in it.
 
 Prints, over all turns: the gap from the last sample that a caller sent to the first sound that came
 back (p50, p95), as the caller hears it; the same by the server's own records; the CPU of the
@@ -25,8 +27,10 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.voice.server.callers import (  # noqa: E402
+    KIOSK_HZ,
     AudioSocketCaller,
     Caller,
+    KioskCaller,
     TwilioCaller,
     turns_of,
 )
@@ -37,6 +41,7 @@ from voice.settings import Settings  # noqa: E402
 from voice.types import CallEvent, TurnFinished, TurnRecord  # noqa: E402
 
 TOKEN = "benchmark"
+WIRES = {"both": ["audiosocket", "twilio"], "all": ["audiosocket", "twilio", "kiosk"]}
 SAMPLES = ("neutral_where_is_my_order", "telephone_refund", "confused_bill", "angry_damaged_item")
 
 
@@ -73,11 +78,16 @@ async def hold(serving: Serving, index: int, turns: int, wire: str) -> list[floa
     """One call; they begin a second apart."""
     await asyncio.sleep(index)
     caller: Caller
-    if wire == "twilio" or (wire == "both" and index % 2):
+    wires = WIRES.get(wire, [wire])
+    chosen = wires[index % len(wires)]
+    if chosen == "twilio":
         caller = TwilioCaller(serving.web_port, TOKEN)
+    elif chosen == "kiosk":
+        caller = KioskCaller(serving.web_port)
     else:
         caller = AudioSocketCaller(serving.audiosocket_port or 0)
-    said = turns_of(ROOT / "audio_samples" / f"{SAMPLES[index % len(SAMPLES)]}.flac")
+    rate_hz = KIOSK_HZ if chosen == "kiosk" else 8_000
+    said = turns_of(ROOT / "audio_samples" / f"{SAMPLES[index % len(SAMPLES)]}.flac", rate_hz)
     async with caller:
         return await caller.converse(said[:turns], barge_in=True)
 
@@ -92,7 +102,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--calls", type=int, default=1)
     parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--wire", choices=["audiosocket", "twilio", "both"], default="both")
+    parser.add_argument(
+        "--wire", choices=["audiosocket", "twilio", "kiosk", "both", "all"], default="both"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         settings = Settings(

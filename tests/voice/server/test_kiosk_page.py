@@ -183,6 +183,7 @@ async def test_push_to_talk_by_keyboard_alone_then_the_goodbye_is_kept_and_clear
         browsing(served, microphone, viewport=SMALL, reduced_motion="reduce") as page,
     ):
         served.switchboard.brief_takers.append(take)
+        await page.locator("#settings-toggle").press("Enter")
         await page.locator("#mode-free").focus()
         await page.keyboard.press("ArrowRight")
         assert await page.locator("#mode-hold").is_checked()
@@ -192,6 +193,7 @@ async def test_push_to_talk_by_keyboard_alone_then_the_goodbye_is_kept_and_clear
         assert await focused(page) == "button"
         await page.locator("#talk[data-state=speaking]").wait_for()
         assert not await page.locator("#tone").is_visible()
+        await page.locator("#captions .assistant").first.wait_for()
         await page.keyboard.down(" ")
         await page.locator("#talk[data-held=true]").wait_for()
         await accessible(page)

@@ -49,6 +49,7 @@ function reset() {
   wipe();
   say("");
   setSize(1);
+  openSettings(false);
   at("pace-normal").checked = true;
   at("mode-free").checked = true;
   show("welcome");
@@ -77,6 +78,12 @@ function setSize(size) {
   html.dataset.size = String(size);
   at("text-smaller").disabled = size <= 1;
   at("text-larger").disabled = size >= SIZES;
+  follow();
+}
+
+function openSettings(open) {
+  at("settings").classList.toggle("open", open);
+  at("settings-toggle").setAttribute("aria-expanded", String(open));
 }
 
 function pace() {
@@ -252,7 +259,7 @@ class Session {
     line.dataset.speaker = speaker;
     line.firstChild.textContent = NAMES[speaker] ?? NAMES.assistant;
     line.lastChild.textContent = speaker === "caller" ? asWritten(text) : text;
-    box.scrollTop = box.scrollHeight;
+    follow();
     if (final) announce(`${NAMES[speaker] ?? NAMES.assistant}: ${text}`);
   }
 
@@ -318,6 +325,8 @@ async function begin(consent) {
   }
 }
 
+function follow() { at("captions").scrollTop = at("captions").scrollHeight; }
+
 // The recogniser knows no capitals.
 function asWritten(text) {
   return text.replace(/^./u, (each) => each.toUpperCase()).replace(/\bi\b/g, "I");
@@ -350,6 +359,7 @@ at("tone").addEventListener("click", () => {
   const on = at("tone").getAttribute("aria-checked") === "true";
   session?.tell("attune.consent.update", { purpose: "emotion_voice", state: on ? "denied" : "granted" });
 });
+at("settings-toggle").addEventListener("click", () => openSettings(at("settings-toggle").getAttribute("aria-expanded") !== "true"));
 at("text-smaller").addEventListener("click", () => setSize(Math.max(1, Number(html.dataset.size) - 1)));
 at("text-larger").addEventListener("click", () => setSize(Math.min(SIZES, Number(html.dataset.size) + 1)));
 for (const each of document.getElementsByName("pace")) {
@@ -389,6 +399,7 @@ button.addEventListener("keyup", (event) => {
 button.addEventListener("click", (event) => { if (event.detail === 0) pressed(); });
 button.addEventListener("contextmenu", (event) => event.preventDefault());
 for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, () => restartIdle());
+new ResizeObserver(follow).observe(at("captions"));
 window.addEventListener("pagehide", () => { session?.stop(); wipe(); });
 
 try {
