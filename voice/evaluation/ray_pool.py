@@ -18,8 +18,13 @@ from voice.evaluation.pool import Result, Task, Tick, carry_out
 
 _POLL_S = 0.25
 _TRIES = 2
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0"}
-"""Nothing of a run is reported to anybody, and workers use the Python that is running here."""
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_worker_niceness": "0",
+}
+"""Nothing of a run is reported to anybody; workers use the Python that is running here; and they
+yield to nobody: at Ray's own niceness of 15 a busy machine never comes to them."""
 
 
 def ray_pool(
@@ -67,7 +72,7 @@ def ray_pool(
 
 
 def _connected(address: str, workers: int) -> Any:
-    for name, value in _QUIET.items():
+    for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
     try:
         import ray
