@@ -15,9 +15,12 @@ from voice.mouth import Mouth, SpeechFailure, Utterance, heard_clauses, plain, u
 from voice.records import record_turn
 from voice.speculation import Talk
 from voice.supervision import (
+    STILL_WAITING,
     Close,
     GiveBack,
     HumanAgent,
+    NobodyCame,
+    Reassure,
     Request,
     Ruling,
     Say,
@@ -32,6 +35,7 @@ from voice.types import (
     AnswerEnded,
     AssistantInterrupted,
     CallEvent,
+    Hand,
     Speaker,
     TurnFinished,
 )
@@ -77,6 +81,7 @@ class Floor:
         self._cut_off: tuple[Answer, int] | None = None
         self._owed: Answer | None = None
         self._latest: Decision | None = None
+        self._waiting_with: HandoffBrief | None = None
         self.answer: Answer | None = None
         self.ending: str | None = None
         self.brief: HandoffBrief | None = None
@@ -103,7 +108,8 @@ class Floor:
 
         def alive() -> bool:
             theirs = answer.speaker is Speaker.ASSISTANT and answer is not self._opening
-            return self.answer is answer and not (theirs and self._agent.speaks)
+            taken = self._agent.hand is Hand.AGENT
+            return self.answer is answer and not (theirs and taken)
 
         return alive
 
@@ -131,6 +137,10 @@ class Floor:
         if verdict.ruling is Ruling.TAKEN:
             self.leave_to_agent(answer)
         elif verdict.ruling.carries_out and decision is not None:
+            if decision.handoff is not None and self._agent.attended():
+                self._waiting_with = decision.handoff
+                self._agent.wait_for_person()
+                return
             if decision.handoff is not None or decision.ends_call:
                 self.ending = "closed" if decision.handoff is None else "handoff"
             self.brief = decision.handoff or self.brief
@@ -231,6 +241,11 @@ class Floor:
                 self._speak_for(words)
             case Close():
                 self.ending = "closed"
+            case Reassure():
+                now_ms = self._now_ms()
+                self._begin(Answer(0, now_ms, now_ms, StageClock()), plain(STILL_WAITING))
+            case NobodyCame():
+                self.ending, self.brief = "handoff", self._waiting_with
             case GiveBack():
                 answer, self._owed = self._owed, None
                 if answer is not None:

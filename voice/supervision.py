@@ -21,6 +21,7 @@ from nlu.types import Understanding
 from voice.types import AgentWords, CallEvent, Hand, HandChanged, PlanHeld
 
 HOLD = "One moment, please."
+STILL_WAITING = "I'm still looking for somebody. Thank you for waiting."
 TRANSFER = "I'm putting you through now. They have my notes, so you won't repeat yourself."
 LONGEST_TEXT = 1_000
 
@@ -80,6 +81,10 @@ class Patience:
     """Until the caller hears that it takes a moment."""
     edit_ms: int = 30_000
     """In all, once the agent has begun to edit."""
+    person_ms: int = 60_000
+    """How long a caller waits on the line for a person at the desk."""
+    reassure_ms: int = 20_000
+    """How often a caller who waits is spoken to."""
 
     @classmethod
     def within(cls, rule_ms: int) -> Patience:
@@ -117,7 +122,17 @@ class Close:
     """Hang up once everything has been heard."""
 
 
-Request = TakeOver | Say | GiveBack | Transfer | Close
+@dataclass(frozen=True, slots=True)
+class Reassure:
+    """Tell a caller who waits for a person that they are not forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class NobodyCame:
+    """The caller has waited long enough: put them through as the line does."""
+
+
+Request = TakeOver | Say | GiveBack | Transfer | Close | Reassure | NobodyCame
 
 
 class _Held:
@@ -151,14 +166,18 @@ class HumanAgent:
         self._before = Hand.ASSISTANT
         self._leaving = False
         self._over = False
+        self._waits_since_ms: int | None = None
+        self._spoken_to_ms = 0
+        self.attended: Callable[[], bool] = lambda: False
+        """Whether a caller of this line who needs a person can wait for one at the desk."""
         self.hand = Hand.ASSISTANT
 
     # --- for the desk --------------------------------------------------------------------------
 
     @property
     def speaks(self) -> bool:
-        """Whether an agent has the call."""
-        return self.hand is Hand.AGENT
+        """Whether the answers are an agent's, or will be as soon as one comes."""
+        return self.hand in (Hand.AGENT, Hand.WAITING)
 
     @property
     def now_ms(self) -> int:
@@ -172,6 +191,8 @@ class HumanAgent:
 
     def ask_first(self, wanted: bool) -> None:
         """Show every reply to a human before it is carried out, or stop doing so."""
+        if self.hand is Hand.WAITING:
+            raise NotNow("The caller waits for a person; take the call over.")
         if self.speaks:
             raise NotNow("An agent has this call; give it back first.")
         self._pass_to(Hand.ASK_FIRST if wanted else Hand.ASSISTANT)
@@ -198,8 +219,11 @@ class HumanAgent:
     def take_over(self) -> None:
         """The assistant falls silent and decides nothing more."""
         self._still_here()
-        if not self.speaks:
-            self._before = self.hand
+        if self.hand is not Hand.AGENT:
+            self._before = Hand.ASSISTANT if self.hand is Hand.WAITING else self.hand
+            self._waits_since_ms = None
+            waited = (Reassure, NobodyCame)
+            self._requests = deque(r for r in self._requests if not isinstance(r, waited))
             self._pass_to(Hand.AGENT)
             self._requests.append(TakeOver())
             self._rule(Verdict(Ruling.TAKEN))
@@ -233,7 +257,7 @@ class HumanAgent:
 
     def _has_call(self) -> None:
         self._still_here()
-        if not self.speaks:
+        if self.hand is not Hand.AGENT:
             raise NotNow("The assistant has this call; take it over first.")
 
     def _pass_to(self, hand: Hand) -> None:
@@ -250,6 +274,7 @@ class HumanAgent:
     def tick(self, now_ms: int) -> None:
         """Audio time goes on: a plan that waited long enough is no longer held."""
         self._now_ms = now_ms
+        self._tick_waiting()
         held = self._held
         if held is None:
             return
@@ -257,6 +282,21 @@ class HumanAgent:
             held.impatient.set_result(None)
         if now_ms >= held.until_ms:
             held.rule(Verdict(Ruling.UNANSWERED))
+
+    def wait_for_person(self) -> None:
+        """The caller needs a person and stays on the line until one at the desk takes the call."""
+        self._waits_since_ms = self._spoken_to_ms = self._now_ms
+        self._pass_to(Hand.WAITING)
+
+    def _tick_waiting(self) -> None:
+        if self._waits_since_ms is None:
+            return
+        if self._now_ms >= self._waits_since_ms + self._patience.person_ms:
+            self._waits_since_ms = None
+            self._requests.append(NobodyCame())
+        elif self._now_ms >= self._spoken_to_ms + self._patience.reassure_ms:
+            self._spoken_to_ms = self._now_ms
+            self._requests.append(Reassure())
 
     def next_request(self, *, caller_speaks: bool, answering: bool) -> Request | None:
         """What is to be done now. Silence is due at once, hanging up once nothing is being said,

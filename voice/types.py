@@ -184,10 +184,11 @@ class Speaker(StrEnum):
 
 class Hand(StrEnum):
     """In whose hands a call is: the assistant's, the assistant's with every reply shown to a human
-    first, or a human agent's."""
+    first, nobody's while the caller waits for a person, or a human agent's."""
 
     ASSISTANT = "assistant"
     ASK_FIRST = "ask_first"
+    WAITING = "waiting"
     AGENT = "agent"
 
 

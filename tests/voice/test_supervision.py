@@ -16,9 +16,11 @@ from voice.supervision import (
     Close,
     GiveBack,
     HumanAgent,
+    NobodyCame,
     NotNow,
     Patience,
     Plan,
+    Reassure,
     Ruling,
     Say,
     TakeOver,
@@ -187,6 +189,42 @@ async def test_putting_through_says_so_first() -> None:
     request = agent.next_request(caller_speaks=False, answering=False)
     assert isinstance(request, Transfer)
     assert "through" in request.words.text
+
+
+async def test_a_caller_waits_for_a_person_so_long_and_is_spoken_to() -> None:
+    line = Line()
+    agent = line.agent
+
+    def due() -> Any:
+        return agent.next_request(caller_speaks=False, answering=False)
+
+    await line.tick(10_000)
+    agent.wait_for_person()
+    assert agent.hand is Hand.WAITING
+    with pytest.raises(NotNow):
+        agent.say(AgentWords("Not mine yet."))
+    assert (await agent.verdict(plan(), line.hold)).ruling is Ruling.TAKEN
+    await line.tick(29_980)
+    assert due() is None
+    await line.tick(30_000)
+    assert due() == Reassure()
+    await line.tick(69_980)
+    assert due() == Reassure()
+    await line.tick(70_000)
+    assert due() == NobodyCame()
+
+
+async def test_whoever_takes_a_waiting_caller_has_the_call() -> None:
+    line = Line()
+    agent = line.agent
+    agent.wait_for_person()
+    await line.tick(20_000)
+    agent.take_over()
+    assert agent.next_request(caller_speaks=False, answering=False) == TakeOver()
+    await line.tick(90_000)
+    assert agent.next_request(caller_speaks=False, answering=False) is None
+    agent.give_back()
+    assert agent.hand is Hand.ASSISTANT
 
 
 async def test_once_the_caller_is_gone_no_plan_waits() -> None:

@@ -71,6 +71,7 @@ class BrowserChannel(LiveLine):
     """
 
     name = "kiosk"
+    keeps_line = True
 
     def __init__(
         self,

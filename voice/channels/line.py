@@ -50,6 +50,8 @@ class LiveLine(ABC):
 
     live = True
     name = "line"
+    keeps_line = False
+    """Whether a person can only be reached on this very line, at the desk."""
 
     def __init__(
         self,

@@ -67,6 +67,8 @@ class Switchboard:
         self.metrics = metrics or Metrics()
         self.admission = Admission(settings.most_calls, settings.most_calls_per_address)
         self.limits = LineLimits(settings.dead_line_s, settings.longest_call_s)
+        self.attended: Callable[[], bool] = lambda: False
+        """Whether somebody at the desk can take a caller who has nowhere else to be put through."""
         self.calls: dict[str, LiveCall] = {}
         self.watchers: list[Watcher] = []
         self.brief_takers: list[BriefTaker] = []
@@ -161,6 +163,8 @@ class Switchboard:
             call=call,
             executor=self._threads,
         )
+        if channel.keeps_line:
+            loop.agent.attended = self.attended
         self.calls[call] = LiveCall(call, channel.name, loop.agent, conversation)
         try:
             reason = await loop.run()

@@ -13,7 +13,7 @@ import websockets
 from sqlalchemy import select
 
 from dialogue.customers.models import ContactRow
-from tests.voice.server.callers import AudioSocketCaller, TwilioCaller
+from tests.voice.server.callers import AudioSocketCaller, KioskCaller, TwilioCaller
 from tests.voice.server.conftest import TOKEN, Served, running
 from tests.voice.server.seats import PASSWORD, Seat
 from voice.engines import Engines
@@ -72,6 +72,10 @@ def outcome(engines: Engines, call: str) -> tuple[str, str]:
             select(ContactRow.outcome, ContactRow.summary).where(ContactRow.key == key)
         ).one()
     return row.outcome, row.summary
+
+
+def captions(visitor: KioskCaller) -> str:
+    return str([event for event in visitor.events if event["type"] == "attune.caption"])
 
 
 async def under_way(served: Served, call: str) -> None:
@@ -316,3 +320,24 @@ async def test_without_consent_nothing_of_a_voice_is_shown(desk: Served) -> None
         await anna.sees("decided")
         assert anna.latest("voice") is None
         assert anna.calls[0]["open"]
+
+
+async def test_a_visitor_who_wants_a_person_waits_on_the_line_for_one_at_the_desk(
+    desk: Served,
+) -> None:
+    async with KioskCaller(desk.web_port) as visitor, Seat(desk.web_port) as anna:
+        await visitor.hears_something(0.0)
+        await anna.until(lambda: anna.calls)
+        call = anna.calls[0]["call"]
+        await anna.watch(call)
+        await visitor.tell("attune.person.request")
+        brief = await anna.sees("brief")
+        assert brief["consents"]
+        await anna.sees("hand", hand="waiting")
+        await anna.until(lambda: anna.calls[0]["wants_human"])
+        assert (await anna.asks(call, "ask_first", wanted=True)).status_code == 409
+        await anna.does(call, "take_over")
+        await anna.does(call, "say", text="Good morning, what can I do for you?")
+        await anna.until(lambda: "what can I do for you" in captions(visitor))
+        assert not visitor.over.is_set()
+        assert not anna.calls[0]["wants_human"]

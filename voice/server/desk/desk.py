@@ -42,6 +42,7 @@ class Desk:
         self._stories: dict[str, CallStory] = {}
         self._waiting: set[asyncio.Event] = set()
         switchboard.watchers.append(self._watch)
+        switchboard.attended = lambda: bool(self._waiting)
 
     # --- what goes on --------------------------------------------------------------------------
 

@@ -144,8 +144,7 @@ class CallStory:
                 self._add("interrupted", turn=turn, at_ms=at_ms, heard_ms=heard_ms)
             case HandChanged(hand, at_ms):
                 self._add("hand", hand=hand.value, by=self.holder, at_ms=at_ms)
-                if hand is Hand.AGENT:
-                    self.wants_human = False
+                self.wants_human = hand is Hand.WAITING
             case TurnFinished(record):
                 self.state = "listening"
                 self._add(

@@ -209,7 +209,7 @@ export class CallView {
     const mine = hand === "agent";
     byId("take-over").hidden = mine || Boolean(ended);
     byId("give-back").hidden = !mine || Boolean(ended);
-    byId("ask-first").hidden = mine || Boolean(ended);
+    byId("ask-first").hidden = mine || hand === "waiting" || Boolean(ended);
     byId("ask-first").setAttribute("aria-pressed", String(hand === "ask_first"));
     byId("transfer").hidden = Boolean(ended);
     byId("brief-title").textContent = mine ? "What you take over" : "Handoff brief";
@@ -219,7 +219,8 @@ export class CallView {
     byId("plan").hidden = this.waiting === null || mine || Boolean(ended);
     byId("plan-does").textContent = this.waiting ? consequences(this.waiting) : "";
     byId("suggest").hidden = !(mine && this.latest?.reply);
-    const hands = { assistant: "Attune answers", ask_first: "Attune asks first", agent: `${holder} has the call` };
+    const waiting = "waits for a person";
+    const hands = { waiting, assistant: "Attune answers", ask_first: "Attune asks first", agent: `${holder} has the call` };
     byId("meta").textContent = [channel, ended ? "ended" : hands[hand]].filter(Boolean).join(" · ");
   }
 
@@ -444,6 +445,7 @@ function consequences(plan) {
 }
 
 function handText({ hand, by }) {
+  if (hand === "waiting") return "The caller waits for a person.";
   if (hand === "agent") return `${by ?? "An agent"} has the call.`;
   return hand === "ask_first" ? `Attune asks ${by ?? "an agent"} first.` : "Attune answers by itself.";
 }
