@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import numpy as np
@@ -23,6 +23,11 @@ _UNSURE_RECOGNITION = 0.25
 _KNOWN_AT_LEAST = 0.4
 _COMMON = 5_000
 _WORD = re.compile(r"[^\W\d_]+")
+_SENTENCE_END = re.compile(r"[.?!;]+\s")
+_PART_WORDS = 8
+_PART_STEP = 4
+_MOST_PARTS = 16
+_SHARE_OF_PART = 0.5
 AFFECT: Mapping[Emotion, tuple[float, float]] = MappingProxyType(
     {
         Emotion.NEUTRAL: (0.0, 0.0),
@@ -82,13 +87,20 @@ class TextModel:
         return estimate_from(said, self._chances(said, asr_confidence))
 
     def _chances(self, text: str, asr_confidence: float) -> npt.NDArray[np.float64]:
-        desk = self._model(text).desk.astype(float)
-        scores, nearest = self._bank.score(self._encoder.encode([text])[0])
-        logits = self._of_model * desk + self._of_bank * scores + self._bias
-        logits = logits + closeness(nearest)
-        logits = logits * (0.5 + 0.5 * min(1.0, asr_confidence))
-        raised = np.exp(logits - logits.max())
-        return np.asarray(raised / raised.sum())
+        whole, *parts = self._logits([text, *parts_of(text)])
+        strongest = max(parts, key=_felt, default=whole)
+        if _felt(strongest) > _felt(whole):
+            whole = (1 - _SHARE_OF_PART) * whole + _SHARE_OF_PART * strongest
+        return _softmax(whole * (0.5 + 0.5 * min(1.0, asr_confidence)))
+
+    def _logits(self, texts: Sequence[str]) -> list[npt.NDArray[np.float64]]:
+        found = []
+        for text, vector in zip(texts, self._encoder.encode(list(texts)), strict=True):
+            scores, nearest = self._bank.score(vector)
+            desk = self._model(text).desk.astype(float)
+            logits = self._of_model * desk + self._of_bank * scores + self._bias
+            found.append(logits + closeness(nearest))
+        return found
 
     def _unreadable(self, text: str) -> str | None:
         if not text.strip():
@@ -105,6 +117,33 @@ class TextModel:
 
     def _is_known(self, word: str) -> bool:
         return word in self._common or (len(word) > 3 and len(self._model.words(word)) == 1)
+
+
+def parts_of(text: str) -> list[str]:
+    """The sentences of a turn, long ones as overlapping stretches; none where it has but one.
+
+    A request and a complaint in one breath are a complaint: the strongest part counts as much as
+    the whole, where the request would drown it.
+    """
+    parts: list[str] = []
+    for sentence in _SENTENCE_END.split(text):
+        words = sentence.split()
+        if len(words) <= _PART_WORDS + 2:
+            parts += [sentence] if words else []
+            continue
+        for at in range(0, len(words) - _PART_STEP, _PART_STEP):
+            parts.append(" ".join(words[at : at + _PART_WORDS]))
+    return parts[:_MOST_PARTS] if len(parts) > 1 else []
+
+
+def _felt(logits: npt.NDArray[np.float64]) -> float:
+    """The chance of any feeling but neutral."""
+    return float(1 - _softmax(logits)[0])
+
+
+def _softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    raised = np.exp(logits - logits.max())
+    return np.asarray(raised / raised.sum())
 
 
 def estimate_from(text: str, chances: npt.NDArray[np.float64]) -> EmotionEstimate:

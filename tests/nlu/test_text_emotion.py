@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlu.emotion.text import TextModel
+from nlu.emotion.text import TextModel, parts_of
 from nlu.encoder import Encoder
 from nlu.errors import AttuneError
 from nlu.types import Emotion, Grant, Intensity, Source
@@ -189,3 +189,25 @@ def _shared() -> TextModel:
     if not _SHARED:
         _SHARED.append(TextModel.load({}, Encoder.load()))
     return _SHARED[0]
+
+
+@pytest.mark.parametrize("ends", [". ", " "])
+def test_a_complaint_beside_a_request_is_heard(model: TextModel, ends: str) -> None:
+    request = "I would like to know when my order number four four one is going to come"
+    complaint = "this is an absolute disgrace and I have had enough"
+    assert model.estimate(request, GRANT).top is Emotion.NEUTRAL
+    for said in ((request, complaint), (complaint, request)):
+        assert model.estimate(ends.join(said), GRANT).top is Emotion.ANGRY
+
+
+def test_two_requests_in_a_row_are_no_complaint(model: TextModel) -> None:
+    said = "When do you open on Saturday? I would also like a copy of the invoice, please."
+    assert model.estimate(said, GRANT).top is Emotion.NEUTRAL
+
+
+@given(st.text(alphabet="ab .?!", max_size=400))
+def test_the_parts_of_a_turn_are_short_and_few(text: str) -> None:
+    parts = parts_of(text)
+    assert len(parts) != 1
+    assert len(parts) <= 16
+    assert all(len(part.split()) <= 10 for part in parts)
