@@ -3,7 +3,8 @@
 The caller speaks the turns of a shipped recording one after the other. Each begins when the
 assistant has been silent for a while, so that every assistant hears the same audio. What the caller
 hears decides: the gap runs from the true end of the words (by the recording's YAML) to the first
-audible sound of the answer; an answer that sounds before the words have ended is a cut-in.
+audible sound of the answer. An answer that sounds before the words have ended is a cut-in, and so
+is one within 200 ms after: nobody can have noticed the end by then, it answers an earlier pause.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ AUDIBLE = 200
 """Of 32,768; an answer's pause before the first word is silence to the caller."""
 WAIT_MS = 1_500
 LEAD_MS = 200
+SOONEST_MS = 200
 
 
 @dataclass(slots=True)
@@ -48,11 +50,11 @@ class Call:
     @property
     def gaps_ms(self) -> list[int]:
         found = [line.gap_ms for line in self.lines]
-        return [gap for gap in found if gap is not None and gap >= 0]
+        return [gap for gap in found if gap is not None and gap >= SOONEST_MS]
 
     @property
     def cut_ins(self) -> int:
-        return sum(1 for line in self.lines if line.gap_ms is not None and line.gap_ms < 0)
+        return sum(1 for line in self.lines if line.gap_ms is not None and line.gap_ms < SOONEST_MS)
 
     @property
     def unanswered(self) -> int:
