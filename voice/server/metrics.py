@@ -85,5 +85,8 @@ class Metrics:
         self.turns.labels(strategy).inc()
         if record.fallback:
             self.fallbacks.inc()
+        if by_agent or record.review is not None:
+            # How long a person takes is no figure of the machine's.
+            return
         for stage, taken_ms in record.latency_ms.items():
             self.stages.labels(stage).observe(max(0.0, taken_ms) / 1000.0)

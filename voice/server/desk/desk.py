@@ -52,11 +52,18 @@ class Desk:
             live = self._board.calls.get(call)
             if live is None:
                 return
+            self._forget_old()
             story = self._stories[call] = CallStory(live, self._pack)
         story.tell(event)
-        if story.ended and (story.outcome or story.live.conversation.state.forget):
+        if story.ended and not self._to_wrap_up(story):
             del self._stories[call]
         self._news()
+
+    def _to_wrap_up(self, story: CallStory) -> bool:
+        """Whether an ended call waits for somebody to say how it ended."""
+        if story.outcome is not None or story.live.conversation.state.forget:
+            return False
+        return story.holder is not None or bool(self._waiting)
 
     async def _take_brief(self, call: str, brief: HandoffBrief) -> None:
         story = self._stories.get(call)

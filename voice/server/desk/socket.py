@@ -119,6 +119,7 @@ class _Page:
                     await self._watch(Watching.model_validate_json(text))
                 except ValidationError:
                     await self._send("problem", text="That was not understood.")
+                await asyncio.sleep(_PACE_S)
 
     async def _watch(self, asked: Watching) -> None:
         """The page opens a call, or goes on with one after a lost connection."""
