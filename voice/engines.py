@@ -84,6 +84,8 @@ class CallerIdentity:
     phone: str | None = None
     jurisdiction: str | None = None
     consents: Mapping[Purpose, ConsentState] | None = None
+    pace: float = 1.0
+    """How fast the caller wants to be spoken to: a factor."""
 
 
 def codes_of(pack: Pack) -> list[str]:
@@ -161,5 +163,6 @@ def open_loop(
         patience=Patience.within(settings.ask_first_wait_ms),
         known_names=tuple(context.name.split()) if context.name else (),
         executor=executor,
+        pace=identity.pace,
     )
     return loop, conversation

@@ -87,6 +87,7 @@ class VoiceLoop:
     `started_at` is the wall clock at the start of the call: the clock of the conversation is that
     plus audio time, so a replay decides the same. Observers are told every `CallEvent`.
     Blocking work runs in `executor`, which calls may share; in threads of its own otherwise.
+    `pace` is how fast the caller wants to be spoken to, a factor of what is decided.
     """
 
     def __init__(
@@ -105,6 +106,7 @@ class VoiceLoop:
         known_names: Sequence[str] = (),
         patience: Patience | None = None,
         executor: Executor | None = None,
+        pace: float = 1.0,
     ) -> None:
         self._call = call
         self._now_ms = 0
@@ -119,7 +121,7 @@ class VoiceLoop:
         self._opening_deadline_s = 8 * deadlines.speech_s
         self._own_threads = executor is None
         self._executor = executor or ThreadPoolExecutor(_THREADS, thread_name_prefix="attune-call")
-        self._pace = ListenerPace()
+        self._pace = ListenerPace(pace)
         self._speculator = speculator = Speculator(
             mind, talk, synthesizer, self._executor, deadlines, self._pace
         )

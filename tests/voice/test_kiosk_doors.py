@@ -7,9 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dialogue.consent_question import voice_question
+from dialogue.delivery import RATE_LIMIT
 from dialogue.regulation import load as load_regulations
+from dialogue.types import Clause, Delivery
 from voice.channels.browser import Wishes
 from voice.channels.playback import OVERDUE_S, ReportedPlayout
+from voice.mouth import ListenerPace
 from voice.server.kiosk_tokens import MOST_WAITING, PER_MINUTE, VALID_S, KioskTokens
 from voice.server.origins import Origins
 
@@ -128,3 +131,14 @@ def test_a_client_that_stops_reporting_does_not_hold_the_call() -> None:
     playout.played(0, 0.19)
     assert playout.unplayed_ms(0.2) > 0
     assert playout.unplayed_ms(0.2 + OVERDUE_S + 0.1) == 0
+
+
+@given(st.floats(0.5, 2.0), st.floats(0.85, 1.15))
+def test_a_listeners_pace_changes_the_rate_within_deliverys_limits(
+    factor: float, rate: float
+) -> None:
+    clause = Clause("Your order is on its way.", Delivery(rate=rate, pitch_st=-1.0))
+    spoken = ListenerPace(factor).applied(clause)
+    assert 1 - RATE_LIMIT <= spoken.delivery.rate <= 1 + RATE_LIMIT
+    assert (spoken.delivery.rate - rate) * (factor - 1) >= -1e-4
+    assert spoken.delivery.pitch_st == -1.0

@@ -104,8 +104,6 @@ class BrowserChannel(LiveLine):
         self._truncated: asyncio.Future[int] | None = None
         self._errors = 0
         self._ended = False
-        if self._wishes.pace != 1.0:
-            self._arrivals.act(SetPace(self._wishes.pace))
 
     # --- out -----------------------------------------------------------------------------------
 

@@ -144,6 +144,8 @@ class Kiosk:
         except ValidationError as error:
             field = ".".join(str(part) for part in error.errors()[0]["loc"])
             raise _NotAdmitted("request", 422, f"{field or 'body'}: not valid.") from None
+        if not self.switchboard.ready:
+            raise _NotAdmitted("not ready", 503, "This server is starting or stopping.")
         given = self.tokens.issue(_address(request), self.wishes(asked))
         if given is None:
             raise _NotAdmitted("rate", 429, "Too many sessions were asked for; wait a minute.")
@@ -242,7 +244,9 @@ class _Session:
                     staffed=lambda: bool(board.brief_takers),
                     sorry=SORRY,
                 )
-                identity = CallerIdentity(consents={Purpose.EMOTION_VOICE: state})
+                identity = CallerIdentity(
+                    consents={Purpose.EMOTION_VOICE: state}, pace=self._wishes.pace
+                )
                 await board.hold(channel, identity, self._call)
                 if channel.ended_by is not None:
                     board.metrics.wire_errors.labels("kiosk").inc()

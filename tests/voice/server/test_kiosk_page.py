@@ -73,6 +73,7 @@ async def browsing(served: Served, microphone: Path | None, **options: Any) -> A
     async with playwright.async_playwright() as engine:
         browser = await engine.chromium.launch(executable_path=CHROMIUM, args=arguments)
         page = await browser.new_page(**options)
+        page.set_default_timeout(60_000)
         page.problems = []
         await page.add_init_script(KEEP_SOCKETS)
         page.on("pageerror", lambda error: page.problems.append(str(error)))
@@ -99,7 +100,7 @@ async def focused(page: Any) -> str:
     return str(await page.evaluate("document.activeElement.id"))
 
 
-async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 30.0) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.05)
@@ -204,7 +205,7 @@ async def test_push_to_talk_by_keyboard_alone_then_the_goodbye_is_kept_and_clear
         await page.locator("#captions .assistant").nth(1).wait_for()
         await page.locator("#person").focus()
         await page.keyboard.press("Enter")
-        await page.locator("#over").wait_for(timeout=20_000)
+        await page.locator("#over").wait_for()
         assert "colleague" in await page.locator("#over-title").inner_text()
         assert await page.locator("#kept p").count() > 2
         await accessible(page)
@@ -250,5 +251,5 @@ async def test_a_screen_that_was_left_resets_itself(engines: Engines) -> None:
         await page.locator("#text-larger").click()
         await page.locator("#start").click()
         await page.locator("#ask").wait_for()
-        await page.locator("#welcome").wait_for(timeout=5_000)
+        await page.locator("#welcome").wait_for()
         assert await page.locator("html").get_attribute("data-size") == "1"

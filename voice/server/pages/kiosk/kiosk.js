@@ -26,6 +26,10 @@ const STATES = {
   speaking: ["Speaking", "Tap to interrupt"],
 };
 const HELD = { listening: ["Ready", "Hold to talk"], held: ["Listening", "Let go when you have finished"] };
+const HANDS = {
+  waiting: "A person is being called; please wait here.",
+  agent: "A person from our team is with you.",
+};
 const NAMES = { caller: "You", assistant: "Assistant", agent: "A person from our team" };
 
 let about = { company: "", consent: null, pace: { lowest: 0.85, highest: 1.15 }, idle_s: 30 };
@@ -59,6 +63,8 @@ function wipe() {
   at("captions").replaceChildren();
   at("kept").replaceChildren();
   announce("");
+  at("hand").textContent = "";
+  at("person").hidden = false;
   at("tone").setAttribute("aria-checked", "false");
 }
 
@@ -167,7 +173,8 @@ class Session {
         this.tone(event.state);
         break;
       case "attune.hand":
-        if (event.hand === "agent") announce("A person from our team is with you now.");
+        at("hand").textContent = HANDS[event.hand] ?? "";
+        at("person").hidden = event.hand in HANDS;
         break;
       case "attune.session.ended":
         if (event.reason === "error") this.problem = event.message;
