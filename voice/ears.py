@@ -101,10 +101,29 @@ class TurnEar:
 
     async def flush(self) -> None:
         """Work through what is stored."""
-        async with self._lock:
+
+        def work() -> None:
             batch, self._pending = self._pending, []
             if batch:
-                await asyncio.get_running_loop().run_in_executor(self._executor, self._work, batch)
+                self._work(batch)
+
+        if self._pending:
+            await self._alone(work)
+
+    async def _alone(self, work: Callable[[], T]) -> T:
+        """Run `work` in the executor, nothing else of this turn beside it.
+
+        Whoever waits for it may give up; it holds the lock until it has really ended, for a
+        decoder that is still at work can neither be used nor given back.
+        """
+
+        async def held() -> T:
+            async with self._lock:
+                return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+        running = asyncio.ensure_future(held())
+        running.add_done_callback(_look_at)
+        return await asyncio.shield(running)
 
     def _work(self, batch: list[AudioFrame]) -> None:
         def recognise() -> None:
@@ -138,10 +157,7 @@ class TurnEar:
         await self.flush()
         if self._broken is not None:
             raise self._broken
-        async with self._lock:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._executor, self._clock.timed, "recognition_final", self._stream.final
-            )
+        return await self._alone(lambda: self._clock.timed("recognition_final", self._stream.final))
 
     async def feeling(self) -> VoiceEvidence | None:
         """What the voice said so far; None without a grant."""
@@ -152,14 +168,11 @@ class TurnEar:
         def evidence() -> VoiceEvidence:
             return VoiceEvidence(voice.estimate(), voice.quality(), voice.features_summary())
 
-        async with self._lock:
-            try:
-                return await asyncio.get_running_loop().run_in_executor(
-                    self._executor, self._clock.timed, "voice_emotion", evidence
-                )
-            except Exception:
-                log.exception("the voice could not be judged in this turn")
-                return None
+        try:
+            return await self._alone(lambda: self._clock.timed("voice_emotion", evidence))
+        except Exception:
+            log.exception("the voice could not be judged in this turn")
+            return None
 
     def forget_voice(self) -> None:
         """Drop every acoustic value of this turn."""
@@ -177,6 +190,12 @@ class TurnEar:
         """Free the recogniser's stream once its batch is done."""
         async with self._lock:
             self._stream.close()
+
+
+def _look_at(done: asyncio.Future[T]) -> None:
+    """Whoever waited may have given up: an error is looked at all the same."""
+    if not done.cancelled():
+        done.exception()
 
 
 class KeyedEar:
