@@ -90,7 +90,8 @@ async def call(port: int, said: list[list[Said]], chance: random.Random, loss: f
                     caller.press(f"{chance.randint(10_000, 99_999)}#")
                     ended_s = time.monotonic()
                 else:
-                    ended_s = await caller.say(turn)
+                    async with asyncio.timeout(20 + len(turn.samples) / 8_000):
+                        ended_s = await caller.say(turn)
                 done.turns += 1
                 try:
                     await caller.hears_something(ended_s, 30)
@@ -211,6 +212,11 @@ async def soak(minutes: float, calls: int, loss: float, seed: int) -> dict[str, 
         "stuck_calls": int(stuck),
         "errors_in_log": sum(line["level"] == "error" for line in lines),
         "server_exit": server.returncode,
+        "rss_mib_by_minute": [
+            round(mib, 1)
+            for i, (at_s, mib) in enumerate(total.rss_mib)
+            if not i or int(at_s // 60) > int(total.rss_mib[i - 1][0] // 60)
+        ],
         "rss_mib_start": round(total.rss_mib[0][1], 1),
         "rss_mib_settled": round(first, 1),
         "rss_mib_end": round(last, 1),
