@@ -1,4 +1,4 @@
-"""`attune serve`: telephone calls over the network."""
+"""`attune serve`: telephone, kiosk and desk over the network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ app = typer.Typer(add_completion=False)
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Web and Twilio.")] = 8_080,
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Web: kiosk, desk, Twilio.")] = 8_080,
     audiosocket_port: Annotated[
         int, typer.Option(min=0, max=65_535, help="Asterisk's AudioSocket.")
     ] = 9_092,
@@ -23,7 +23,7 @@ def serve(
     ] = None,
     key: Annotated[Path | None, typer.Option(help="The certificate's key (PEM).")] = None,
 ) -> None:
-    """Take calls from Twilio and Asterisk until stopped.
+    """Take calls from Twilio, Asterisk and the kiosk page (/kiosk) until stopped.
 
     The first SIGTERM or Ctrl-C lets calls under way end and refuses new ones; the second ends all.
     """
