@@ -101,28 +101,32 @@ class TurnEar:
 
     async def flush(self) -> None:
         """Work through what is stored."""
-
-        def work() -> None:
-            batch, self._pending = self._pending, []
-            if batch:
-                self._work(batch)
-
-        if self._pending:
-            await self._alone(work)
+        await self._lock.acquire()
+        batch, self._pending = self._pending, []
+        if batch:
+            await self._locked(lambda: self._work(batch))
+        else:
+            self._lock.release()
 
     async def _alone(self, work: Callable[[], T]) -> T:
-        """Run `work` in the executor, nothing else of this turn beside it.
+        """Run `work` in the executor, nothing else of this turn beside it."""
+        await self._lock.acquire()
+        return await self._locked(work)
 
-        Whoever waits for it may give up; it holds the lock until it has really ended, for a
-        decoder that is still at work can neither be used nor given back.
+    async def _locked(self, work: Callable[[], T]) -> T:
+        """Run `work` and give the lock back when it has really ended.
+
+        Whoever waits for it may give up; but a decoder that is still at work can neither be used
+        nor given back.
         """
 
-        async def held() -> T:
-            async with self._lock:
-                return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        def ended(done: asyncio.Future[T]) -> None:
+            self._lock.release()
+            if not done.cancelled():
+                done.exception()
 
-        running = asyncio.ensure_future(held())
-        running.add_done_callback(_look_at)
+        running = asyncio.get_running_loop().run_in_executor(self._executor, work)
+        running.add_done_callback(ended)
         return await asyncio.shield(running)
 
     def _work(self, batch: list[AudioFrame]) -> None:
@@ -190,12 +194,6 @@ class TurnEar:
         """Free the recogniser's stream once its batch is done."""
         async with self._lock:
             self._stream.close()
-
-
-def _look_at(done: asyncio.Future[T]) -> None:
-    """Whoever waited may have given up: an error is looked at all the same."""
-    if not done.cancelled():
-        done.exception()
 
 
 class KeyedEar:
