@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from dialogue import slots as filling
-from dialogue.answers import affirmed, chosen_option, mentions, yes_or_no
+from dialogue.answers import affirmed, asks_about, chosen_option, mentions, yes_or_no
 from dialogue.frames import Frame, Step, Waiting
 from dialogue.settling import Settling
 from dialogue.turn import slot_of
@@ -113,9 +113,11 @@ class Answering(Settling):
         return self.ask_again(frame)
 
     def _agrees(self, action: str) -> bool:
-        """Whether the words ask for the very thing that waits for a yes."""
+        """Whether the words ask for the very thing that waits for a yes, and not about it."""
         said = affirmed(self.heard.text)
-        return any(mentions(said, cue) for cue in self.pack.actions[action].agree)
+        return not asks_about(said) and any(
+            mentions(said, cue) for cue in self.pack.actions[action].agree
+        )
 
     def _options_answer(self, frame: Frame, filled: filling.Filling) -> Step:
         options = self.options(frame)

@@ -24,6 +24,10 @@ _NEGATED = re.compile(
     r"\b(?:don't|do not|doesn't|didn't|won't|can't|not|never|no|without|rather than|instead of)\b"
     r"[^,.;!?]*?(?=[,.;!?]|\bbut\b|$)"
 )
+_ASKS_ABOUT = re.compile(
+    r"(?:^|[,.;!?] |\b(?:and|so|but|okay|ok|well|um|uh|just|know|tell me|wondering) )"
+    r"(?:when|how|what|why|who|which|whether|if|will|do|does|is|are)\b"
+)
 _CORRECTION = re.compile(
     r"\b(?:no|sorry|actually|i mean|i meant|wrong|not that|correction|make that|oops|rather|"
     r"instead|wait)\b"
@@ -78,6 +82,11 @@ def mentions(text: str, cue: str) -> bool:
 def affirmed(text: str) -> str:
     """The words that are not negated: "I don't want a refund, send it" is ", send it"."""
     return _NEGATED.sub(" ", text.lower())
+
+
+def asks_about(text: str) -> bool:
+    """Whether the words are a question about a thing ("when will I get the money back")."""
+    return _ASKS_ABOUT.search(text.lower()) is not None
 
 
 def chosen_option(heard: Heard, options: Sequence[Option]) -> Option | None:

@@ -158,7 +158,22 @@ def test_what_is_negated_is_never_a_yes(words: str) -> None:
     assert call.done == []
 
 
-@pytest.mark.parametrize("words", ["yes", "I want my money back", "uh okay go ahead", "sure"])
+@pytest.mark.parametrize(
+    "words",
+    ["when will I get the money back", "and how do I get my money back",
+     "will you refund it to my card"],
+)  # fmt: skip
+def test_a_question_about_a_thing_is_not_a_yes_to_it(words: str) -> None:
+    call = Call("C1003")
+    call.say("I paid twice", "double_charge")
+    call.say(words, "double_charge")
+    assert call.done == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["yes", "I want my money back", "uh okay go ahead", "sure", "can I have the money back please"],
+)
 def test_a_yes_has_many_forms(words: str) -> None:
     call = Call("C1003")
     call.say("I paid twice", "double_charge")
