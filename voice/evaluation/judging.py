@@ -129,7 +129,9 @@ def attention(
         reasons.append((points, f"{len(upset)} of {len(felt)} turns negative"))
     first, last = _thirds([turn.valence for turn in felt])
     if last < first - 0.2:
-        reasons.append((15, f"worse at the end (valence {first:+.1f} to {last:+.1f})"))
+        # Adding zero takes the sign off a rounded zero.
+        began, ended_at = round(first, 1) + 0.0, round(last, 1) + 0.0
+        reasons.append((15, f"worse at the end (valence {began:+.1f} to {ended_at:+.1f})"))
     if ended in ("unresolved", "escalated", "abandoned"):
         reasons.append((20, ended))
     if any("abuse" in turn.signals for turn in turns):

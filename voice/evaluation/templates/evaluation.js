@@ -84,6 +84,7 @@ function marked(text) {
 function fact(name, ...values) {
   return make("div", {}, make("dt", {}, name), make("dd", {}, ...values));
 }
+const COURTESY = new Set(["thanks", "goodbye"]);
 const feeling = (turn) => (turn.party === "agent" ? "agent" : turn.emotion || "unknown");
 
 function timeline(call, seek) {
@@ -107,7 +108,8 @@ function timeline(call, seek) {
   for (const [x, y, turn] of points) {
     low.append(make("span", { class: `point k-${feeling(turn)}`, style: `left:${x}%;top:${y}%`, title: `${turn.emotion}, valence ${turn.valence}` }));
   }
-  const step = [5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600].find((each) => end / 1000 / each <= 8) || 7200;
+  const most = innerWidth < 600 ? 4 : 8;
+  const step = [5, 10, 15, 30, 60, 120, 300, 600, 1800, 3600].find((each) => end / 1000 / each <= most) || 7200;
   for (let second = 0; second * 1000 < end * 0.97; second += step) {
     axis.append(make("span", { class: "mark", style: `left:${at(second * 1000)}` }, clock(second * 1000)));
   }
@@ -140,7 +142,7 @@ function spoken(turn, place, seek, sound) {
     const strength = turn.intensity && turn.intensity !== "none" ? ", " + turn.intensity : "";
     tags.push(make("span", { class: `tag felt k-${feeling(turn)}` }, (turn.emotion || "feeling unknown") + strength));
     if (turn.intent) tags.push(tag(plain(turn.intent)));
-    for (const signal of turn.signals || []) tags.push(tag(plain(signal), "warn"));
+    for (const signal of turn.signals || []) if (!COURTESY.has(signal)) tags.push(tag(plain(signal), "warn"));
   }
   return make("div", { class: `turn ${turn.party} k-${feeling(turn)}`, id: `turn-${place}` },
     sound ? make("button", { type: "button", "aria-label": `Play from ${time}`, onclick: () => seek(turn.start_ms, place, true) }, "▸ " + time) : make("time", {}, time),
