@@ -254,7 +254,10 @@ class VoiceLoop:
             self._turn.ear.hear(frame)
             if self._turn.ear.due:
                 await self._now_or_later(self._listen(self._turn))
-        await self._dispatch(self._tracker.push(frame.end_ms, activity.speech))
+        is_speech = activity.speech and (
+            self._turn is not None or self._interruption.stands_out(activity)
+        )
+        await self._dispatch(self._tracker.push(frame.end_ms, is_speech))
         if self._turn is not None or self._floor.answer is not None or self.agent.speaks:
             self._silence.active()
         elif self._channel.live and (due := self._silence.quiet(frame.end_ms)):

@@ -197,8 +197,17 @@ def test_no_voice_has_no_melody(samples: np.ndarray) -> None:
     assert not phrase_end(samples.astype(np.int16)).known
 
 
-def interrupting(samples: np.ndarray, probability: float) -> bool:
+def on_a_line(background: np.ndarray | None = None, level_db: float = -60.0):
+    """A detector that has heard the line for a second while the assistant spoke."""
     detector = InterruptionDetector()
+    heard = np.zeros(FRAME_SAMPLES, np.int16) if background is None else background
+    quiet = VoiceActivity(0.0 if background is None else 0.95, False, level_db, -60.0)
+    stopped = [detector.push(AudioFrame(heard, i * 20), quiet) for i in range(50)]
+    return detector, any(stopped)
+
+
+def interrupting(samples: np.ndarray, probability: float) -> bool:
+    detector, _ = on_a_line()
     activity = VoiceActivity(probability, probability > 0.5, -20.0, -60.0)
     return any(
         detector.push(AudioFrame(samples[i : i + FRAME_SAMPLES], i // 16), activity)
@@ -219,12 +228,22 @@ def test_a_hum_does_not_interrupt_and_speech_does() -> None:
 def test_somebody_far_quieter_than_the_caller_does_not_interrupt() -> None:
     speech = voice(np.full(8000, 180.0), np.ones(8000))
     bright = (speech + np.random.default_rng(1).normal(0, 900, 8000)).astype(np.int16)
-    detector = InterruptionDetector()
+    detector, _ = on_a_line(level_db=-70.0)
     for _ in range(100):
         detector.learn(-20.0)
     distant = VoiceActivity(0.95, True, -40.0, -70.0)
     frames = [AudioFrame(bright[i : i + FRAME_SAMPLES], i // 16) for i in range(0, 7680, 320)]
     assert not any(detector.push(frame, distant) for frame in frames)
+
+
+def test_talk_in_the_background_is_no_interruption_and_a_caller_over_it_is() -> None:
+    speech = voice(np.full(8000, 180.0), np.ones(8000))
+    bright = (speech + np.random.default_rng(1).normal(0, 900, 8000)).astype(np.int16)
+    detector, stopped = on_a_line(bright[:FRAME_SAMPLES], level_db=-38.0)
+    assert not stopped
+    caller = VoiceActivity(0.95, True, -24.0, -50.0)
+    frames = [AudioFrame(bright[i : i + FRAME_SAMPLES], i // 16) for i in range(0, 7680, 320)]
+    assert any(detector.push(frame, caller) for frame in frames)
 
 
 @pytest.mark.parametrize("text", ["mm hm", "okay", "yeah right", "uh huh", "I see"])

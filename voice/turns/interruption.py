@@ -1,8 +1,10 @@
 """Is the caller interrupting, or only coughing, humming along, or is a door slamming?
 
 Stopping needs most of 140 ms judged speech and articulated: a hum ("mm-hm") keeps its energy
-below 1 kHz, a cough or a slam is a burst that Silero drops within two windows. What still slips
-through is mended by the words: a bare "okay" or "right" lets the assistant go on.
+below 1 kHz, a cough or a slam is a burst that Silero drops within two windows. It has to stand out
+from what the line has carried while the assistant spoke: people talking in the background do not.
+What still slips through is mended by the words: a bare "okay" or "right" lets the assistant go on.
+`benchmarks/barge_in.py` measures all of it.
 """
 
 from __future__ import annotations
@@ -22,6 +24,13 @@ SURE = 0.6
 ABOVE_NOISE_DB = 9.0
 BELOW_CALLER_DB = 12.0
 QUIETEST_DBFS = -50.0
+BACKGROUND_MS = 3_000
+BACKGROUND_KNOWN_MS = 500
+"""The background has to be known before anybody can stand out from it: at the start of a call."""
+ABOVE_BACKGROUND_DB = 6.0
+STANDS_OUT_DB = 4.0
+_BACKGROUND_PERCENTILE = 75
+_BACKGROUND_EVERY = 5
 HUM_TILT_DB = -17.0
 _SPLIT_HZ = 1_000
 _LEARNING = 0.05
@@ -38,6 +47,9 @@ class InterruptionDetector:
     def __init__(self) -> None:
         self._speech: deque[bool] = deque(maxlen=WINDOW_MS // FRAME_MS)
         self._articulated: deque[bool] = deque(maxlen=WINDOW_MS // FRAME_MS)
+        self._levels_db: deque[float] = deque(maxlen=BACKGROUND_MS // FRAME_MS)
+        self._background_db: float | None = None
+        self._frames = 0
         self._caller_db: float | None = None
 
     def learn(self, level_db: float) -> None:
@@ -50,9 +62,17 @@ class InterruptionDetector:
         self._speech.clear()
         self._articulated.clear()
 
+    def stands_out(self, activity: VoiceActivity) -> bool:
+        """Whether this is louder than what the line carried while the assistant last spoke."""
+        background_db = self._background_db
+        return background_db is None or activity.level_db > background_db + STANDS_OUT_DB
+
     def push(self, frame: AudioFrame, activity: VoiceActivity) -> bool:
         """Whether the caller has, with this frame, clearly begun to interrupt."""
-        quietest_db = QUIETEST_DBFS
+        background_db = self._background(activity.level_db)
+        if background_db is None:
+            return False
+        quietest_db = max(QUIETEST_DBFS, background_db + ABOVE_BACKGROUND_DB)
         if self._caller_db is not None:
             quietest_db = max(quietest_db, self._caller_db - BELOW_CALLER_DB)
         loud = activity.level_db > max(quietest_db, activity.noise_floor_db + ABOVE_NOISE_DB)
@@ -64,6 +84,19 @@ class InterruptionDetector:
             sum(self._speech) >= SPEECH_SHARE * size
             and sum(self._articulated) >= ARTICULATED_SHARE * size
         )
+
+    def _background(self, level_db: float) -> float | None:
+        """How loud the line has been while the assistant spoke; None until that is known.
+
+        What comes while the caller has the turn does not count: their own voice is no background.
+        """
+        self._levels_db.append(level_db)
+        self._frames += 1
+        if len(self._levels_db) * FRAME_MS < BACKGROUND_KNOWN_MS:
+            return None
+        if self._frames % _BACKGROUND_EVERY == 0 or self._background_db is None:
+            self._background_db = float(np.percentile(self._levels_db, _BACKGROUND_PERCENTILE))
+        return self._background_db
 
 
 def spectral_tilt_db(frame: AudioFrame) -> float:
