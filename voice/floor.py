@@ -13,13 +13,14 @@ from voice.answering import NOBODY_THERE, STILL_THERE, Answer, Answerer, owed, s
 from voice.ears import StageClock
 from voice.mouth import Mouth, SpeechFailure, Utterance, heard_clauses, plain, unheard
 from voice.records import record_turn
-from voice.speculation import Talk
+from voice.speculation import Prepared, StageFailure, Talk
 from voice.supervision import (
     STILL_WAITING,
     Close,
     GiveBack,
     HumanAgent,
     NobodyCame,
+    Plan,
     Reassure,
     Request,
     Ruling,
@@ -131,11 +132,32 @@ class Floor:
             self.ending = "silence"
         await self._say(check, plain(STILL_THERE if due is Absence.ASK else NOBODY_THERE))
 
-    def settled(self, answer: Answer, verdict: Verdict) -> None:
+    async def give(self, answer: Answer, prepared: Prepared, declared_ms: int) -> None:
+        """Answer a turn as planned, as far as a human who wants to be asked lets it go.
+
+        Raises `StageFailure`.
+        """
+        alive = self.still(answer)
+        answer.plan, answer.reply = prepared.decision, owed(prepared.decision)
+        understanding = answer.understanding or prepared.understanding
+        plan = Plan(answer.number, understanding, prepared.decision)
+        verdict = await self._agent.verdict(plan, lambda: self._answerer.hold(answer, alive))
+        await self._answerer.settle_and_say(answer, prepared, verdict, declared_ms, alive)
+        self._settled(answer, verdict)
+
+    async def give_up(self, answer: Answer, failure: StageFailure) -> None:
+        """A turn cannot be answered as planned: say so, unless an agent has the call."""
+        if self._agent.speaks:
+            answer.fallback = str(failure)
+            self._leave_to_agent(answer)
+        else:
+            await self._answerer.fall_back(answer, failure, self.still(answer))
+
+    def _settled(self, answer: Answer, verdict: Verdict) -> None:
         """A plan was carried out as far as the verdict let it go: what follows for the call."""
         decision = answer.decision
         if verdict.ruling is Ruling.TAKEN:
-            self.leave_to_agent(answer)
+            self._leave_to_agent(answer)
         elif verdict.ruling.carries_out and decision is not None:
             if decision.handoff is not None and self._agent.attended():
                 self._waiting_with = decision.handoff
@@ -145,7 +167,7 @@ class Floor:
                 self.ending = "closed" if decision.handoff is None else "handoff"
             self.brief = decision.handoff or self.brief
 
-    def leave_to_agent(self, answer: Answer) -> None:
+    def _leave_to_agent(self, answer: Answer) -> None:
         """The agent answers this turn when they like."""
         if self.answer is answer:
             self.answer = None

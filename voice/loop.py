@@ -11,29 +11,27 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import aclosing
 from datetime import datetime
-from typing import Any
 
 from dialogue.types import ConsentState, Purpose
 from nlu.errors import AttuneError
-from voice.answering import Answer, Answerer, CallerTurn, owed
+from voice.answering import Answer, Answerer, CallerTurn
+from voice.background import Background
 from voice.ears import KeyedEar, StageClock, TurnEar, VoiceStream
 from voice.floor import Floor
 from voice.mouth import ListenerPace, Mouth
 from voice.speculation import (
     Deadlines,
     Mind,
-    Prepared,
     Speculator,
     StageFailure,
     Talk,
-    takes_voice_back,
     without_voice,
 )
-from voice.supervision import HumanAgent, Patience, Plan, Verdict
+from voice.supervision import HumanAgent, Patience
 from voice.thinking import Thinker
 from voice.turns.endpointing import UNKNOWN_MS, EndpointPolicy, default_policies
 from voice.turns.interruption import InterruptionDetector, is_backchannel
@@ -157,16 +155,17 @@ class VoiceLoop:
             now_ms=lambda: self._now_ms,
             count_turn=self._count_turn,
         )
+        self._work = Background(live=channel.live)
         self._thinker = Thinker(
             speculator=speculator,
             talk=talk,
+            work=self._work,
             tracker=self._tracker,
             policies=list(policies) if policies is not None else default_policies(),
             started_at=started_at,
             recognition_deadline_s=deadlines.recognition_s,
         )
         self._preroll: deque[AudioFrame] = deque(maxlen=PREROLL_MS // FRAME_MS)
-        self._background: set[asyncio.Future[Any]] = set()
         self._turn: CallerTurn | None = None
         self.overhead = StageClock()
 
@@ -216,8 +215,7 @@ class VoiceLoop:
         self._floor.move_on()
         if self._turn is not None:
             await self._turn.ear.close()
-        for work in self._background:
-            work.cancel()
+        self._work.cancel()
         if self._own_threads:
             self._executor.shutdown(wait=False, cancel_futures=True)
         self._tell(CallEnded(self._call, self._now_ms, reason))
@@ -253,7 +251,7 @@ class VoiceLoop:
                 self._interruption.learn(activity.level_db)
             self._turn.ear.hear(frame)
             if self._turn.ear.due:
-                await self._now_or_later(self._listen(self._turn))
+                await self._work.start(self._listen(self._turn))
         is_speech = activity.speech and (
             self._turn is not None or self._interruption.stands_out(activity)
         )
@@ -363,28 +361,12 @@ class VoiceLoop:
         if turn.ear.partial != before:
             self._tell(PartialTranscript(turn.number, turn.ear.partial))
 
-    async def _now_or_later(self, work: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
-        """Start work; a channel that is not live waits for it."""
-        task = asyncio.ensure_future(work)
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
-        if not self._channel.live:
-            await asyncio.wait([task])
-        return task
-
     # --- thinking while the silence runs -------------------------------------------------------
 
     async def _pause(self, speech_end_ms: int) -> None:
         if self._turn is not None:
             self._thinker.move_on()
-            await self._speculate(self._turn, speech_end_ms)
-
-    async def _speculate(self, turn: CallerTurn, speech_end_ms: int) -> None:
-        turn.paused_ms = self._now_ms
-        thought = self._thinker.think(turn, self._thinker.generation, speech_end_ms)
-        task = await self._now_or_later(thought)
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        turn.work = task  # type: ignore[assignment]
+            await self._thinker.speculate(self._turn, self._now_ms, speech_end_ms)
 
     # --- answering -----------------------------------------------------------------------------
 
@@ -403,51 +385,18 @@ class VoiceLoop:
     async def _answer_turn(self, turn: CallerTurn, answer: Answer, declared_ms: int) -> None:
         declared_at_s = time.perf_counter()
         try:
-            prepared = await self._prepared(turn, answer)
+            prepared = await self._thinker.prepared(turn, answer, self._now_ms)
             if self._nothing_said(turn, answer):
                 await self._ignore(turn)
                 return
             self._silence.answered()
-            alive = self._floor.still(answer)
-            verdict = await self._review(answer, prepared, alive)
-            await self._answerer.settle_and_say(answer, prepared, verdict, declared_ms, alive)
-            self._floor.settled(answer, verdict)
+            await self._floor.give(answer, prepared, declared_ms)
         except StageFailure as failure:
             answer.transcript = turn.transcript
-            if self.agent.speaks:
-                answer.fallback = str(failure)
-                self._floor.leave_to_agent(answer)
-            else:
-                await self._answerer.fall_back(answer, failure, self._floor.still(answer))
+            await self._floor.give_up(answer, failure)
         finally:
-            await self._now_or_later(turn.ear.close())
+            await self._work.start(turn.ear.close())
         self._answerer.book_latency(turn, answer, declared_at_s, declared_ms)
-
-    async def _review(
-        self, answer: Answer, prepared: Prepared, alive: Callable[[], bool]
-    ) -> Verdict:
-        """What a human says to the plan, where one wants to be asked."""
-        answer.plan, answer.reply = prepared.decision, owed(prepared.decision)
-        understanding = answer.understanding or prepared.understanding
-        plan = Plan(answer.number, understanding, prepared.decision)
-        return await self.agent.verdict(plan, lambda: self._answerer.hold(answer, alive))
-
-    async def _prepared(self, turn: CallerTurn, answer: Answer) -> Prepared:
-        """The current generation's answer; made now if the turn ended without a pause."""
-        if turn.work is None or turn.paused_ms < answer.end_ms:
-            await self._speculate(turn, answer.end_ms)
-        if turn.work is None:
-            raise StageFailure("recognition", "the turn was never heard")
-        prepared = await turn.work
-        answer.transcript = prepared.transcript
-        answer.understanding = prepared.understanding
-        answer.verdict = turn.verdict
-        withdrawn = takes_voice_back(prepared.understanding)
-        if Purpose.EMOTION_VOICE not in self._talk.grants:
-            answer.understanding = without_voice(prepared.understanding)
-            withdrawn = True
-        answer.course = () if withdrawn else tuple(turn.ear.course)
-        return prepared
 
     def _nothing_said(self, turn: CallerTurn, answer: Answer) -> bool:
         text = answer.transcript.text.strip()

@@ -11,8 +11,17 @@ import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from voice.answering import CallerTurn
-from voice.speculation import Prepared, Speculator, StageFailure, Talk
+from dialogue.types import Purpose
+from voice.answering import Answer, CallerTurn
+from voice.background import Background
+from voice.speculation import (
+    Prepared,
+    Speculator,
+    StageFailure,
+    Talk,
+    takes_voice_back,
+    without_voice,
+)
 from voice.turns.endpointing import EndpointPolicy, Pause, stop_silence
 from voice.turns.tracker import TurnTracker
 
@@ -25,6 +34,7 @@ class Thinker:
         *,
         speculator: Speculator,
         talk: Talk,
+        work: Background,
         tracker: TurnTracker,
         policies: Sequence[EndpointPolicy],
         started_at: datetime,
@@ -32,6 +42,7 @@ class Thinker:
     ) -> None:
         self._speculator = speculator
         self._talk = talk
+        self._work = work
         self._tracker = tracker
         self._policies = policies
         self._started_at = started_at
@@ -54,6 +65,31 @@ class Thinker:
             generation, turn.transcript, turn.ear.feeling, now, turn.clock
         )
         turn.speculated_in_s = time.perf_counter() - began_s
+        return prepared
+
+    async def speculate(self, turn: CallerTurn, now_ms: int, speech_end_ms: int) -> None:
+        """Begin to think of an answer to the turn as it stands at `now_ms`."""
+        turn.paused_ms = now_ms
+        task = await self._work.start(self.think(turn, self.generation, speech_end_ms))
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        turn.work = task  # type: ignore[assignment]
+
+    async def prepared(self, turn: CallerTurn, answer: Answer, now_ms: int) -> Prepared:
+        """The current generation's answer to a turn that is over; made now if it ended without a
+        pause. `answer` is told what was understood. Raises `StageFailure`."""
+        if turn.work is None or turn.paused_ms < answer.end_ms:
+            await self.speculate(turn, now_ms, answer.end_ms)
+        if turn.work is None:
+            raise StageFailure("recognition", "the turn was never heard")
+        prepared = await turn.work
+        answer.transcript = prepared.transcript
+        answer.understanding = prepared.understanding
+        answer.verdict = turn.verdict
+        withdrawn = takes_voice_back(prepared.understanding)
+        if Purpose.EMOTION_VOICE not in self._talk.grants:
+            answer.understanding = without_voice(prepared.understanding)
+            withdrawn = True
+        answer.course = () if withdrawn else tuple(turn.ear.course)
         return prepared
 
     async def _recognise(self, turn: CallerTurn) -> None:
