@@ -172,7 +172,11 @@ class BrowserChannel(LiveLine):
             self._item_began_ms = self._speech.sent_ms - FRAME_MS
             self._playout.item_begins(FRAME_MS)
         self._post(self._story.sound(self._outwards.push(samples)))
-        await self._flush()
+        try:
+            await self._flush()
+        except ConnectionError:
+            # A page that was closed is no fault of the line.
+            self._arrivals.end()
 
     # --- in ------------------------------------------------------------------------------------
 

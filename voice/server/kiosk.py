@@ -12,7 +12,6 @@ import secrets
 import uuid
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 from fastapi import APIRouter, Request, Response, WebSocket
@@ -34,6 +33,7 @@ from voice.channels.wideband_rate import WidebandConverter
 from voice.channels.wire import WireError
 from voice.engines import CallerIdentity
 from voice.server.admission import Refused
+from voice.server.kiosk_page import add_page
 from voice.server.kiosk_tokens import VALID_S, KioskTokens
 from voice.server.origins import Origins
 from voice.server.switchboard import BUSY, SORRY, Switchboard
@@ -42,26 +42,6 @@ from voice.settings import Settings
 from voice.types import RATE_HZ
 
 TRY_AGAIN_LATER = 1013
-_PAGES = Path(__file__).parent / "pages" / "kiosk"
-_FILES = {
-    "index.html": "text/html; charset=utf-8",
-    "kiosk.css": "text/css; charset=utf-8",
-    "kiosk.js": "text/javascript; charset=utf-8",
-    "sound.js": "text/javascript; charset=utf-8",
-    "worklet.js": "text/javascript; charset=utf-8",
-    "icon.svg": "image/svg+xml",
-}
-PAGE_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-        "img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    ),
-    "Permissions-Policy": "microphone=(self), camera=(), geolocation=()",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cache-Control": "no-store",
-}
 _KEY_IN_PROTOCOL = "openai-insecure-api-key."
 _BETA_PROTOCOL = "openai-beta.realtime-v1"
 _BUSY_PIECE = RATE_HZ // 2
@@ -182,21 +162,10 @@ def kiosk_router(switchboard: Switchboard) -> APIRouter:
     """
     kiosk = Kiosk(switchboard)
     router = APIRouter()
-    files = {name: (_PAGES / name).read_bytes() for name in _FILES}
-
-    @router.get("/kiosk")
-    async def page() -> Response:
-        return Response(files["index.html"], media_type=_FILES["index.html"], headers=PAGE_HEADERS)
 
     @router.get("/kiosk/about")
     async def about() -> dict[str, object]:
         return kiosk.about()
-
-    @router.get("/kiosk/{name}")
-    async def file(name: str) -> Response:
-        if name not in files:
-            return Response("No such page.\n", 404)
-        return Response(files[name], media_type=_FILES[name], headers=PAGE_HEADERS)
 
     @router.post("/kiosk/token")
     async def token(request: Request) -> Response:
@@ -218,6 +187,7 @@ def kiosk_router(switchboard: Switchboard) -> APIRouter:
         await websocket.accept("realtime" if "realtime" in _offered(websocket) else None)
         await _Session(kiosk, websocket, wishes).hold()
 
+    add_page(router)
     return router
 
 

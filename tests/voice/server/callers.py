@@ -456,3 +456,17 @@ class KioskCaller(Caller):
                     raise AssertionError(f"the session ended without {kind}")
                 await asyncio.sleep(FRAME_S)
         return self.of(kind)[after]
+
+    @property
+    def told(self) -> str:
+        """Every word of the assistant so far."""
+        deltas = self.of("response.output_audio_transcript.delta")
+        return "".join(each["delta"] for each in deltas)
+
+    async def says(self, words: str, timeout_s: float = 60.0) -> None:
+        """Wait until the assistant has said this."""
+        async with asyncio.timeout(timeout_s):
+            while words not in self.told:
+                if self.over.is_set():
+                    raise AssertionError(f"the session ended without '{words}'")
+                await asyncio.sleep(FRAME_S)
