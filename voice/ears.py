@@ -16,7 +16,7 @@ import numpy as np
 from nlu.types import EmotionEstimate, Samples, VoiceEvidence
 from voice.audio import to_float
 from voice.turns.prosody import PhraseEnd, phrase_end
-from voice.types import FRAME_MS, AudioFrame, Expectation, Recognizer, Transcript
+from voice.types import FRAME_MS, AudioFrame, Expectation, Recognizer, RecognizerStream, Transcript
 
 BATCH_MS = 100
 EMOTION_EVERY_MS = 250
@@ -66,7 +66,8 @@ class StageClock:
 class TurnEar:
     """Takes the frames of one turn in order and hands them to the recogniser and the voice model.
 
-    `hear` only stores; `flush` works in `executor`. The lock keeps batches in order.
+    `hear` only stores; `flush` works in `executor`, where the recogniser's stream is opened too:
+    it may have to load a decoder. The lock keeps batches in order.
     """
 
     def __init__(
@@ -77,7 +78,9 @@ class TurnEar:
         executor: Executor,
         clock: StageClock,
     ) -> None:
-        self._stream = recognizer.stream(expectation)
+        self._recognizer = recognizer
+        self._expectation = expectation
+        self._stream: RecognizerStream | None = None
         self._voice = voice
         self._executor = executor
         self._clock = clock
@@ -131,9 +134,10 @@ class TurnEar:
 
     def _work(self, batch: list[AudioFrame]) -> None:
         def recognise() -> None:
+            stream = self._opened()
             for frame in batch:
-                self._stream.accept(frame)
-            self.partial = self._stream.partial()
+                stream.accept(frame)
+            self.partial = stream.partial()
 
         if self._broken is None:
             try:
@@ -146,6 +150,14 @@ class TurnEar:
             except Exception:
                 log.exception("the voice is not analysed any further in this turn")
                 self.forget_voice()
+
+    def _opened(self) -> RecognizerStream:
+        if self._stream is None:
+            self._stream = self._recognizer.stream(self._expectation)
+        return self._stream
+
+    def _final(self) -> Transcript:
+        return self._opened().final()
 
     def _feel(self, batch: list[AudioFrame]) -> None:
         if self._voice is None:
@@ -161,7 +173,7 @@ class TurnEar:
         await self.flush()
         if self._broken is not None:
             raise self._broken
-        return await self._alone(lambda: self._clock.timed("recognition_final", self._stream.final))
+        return await self._alone(lambda: self._clock.timed("recognition_final", self._final))
 
     async def feeling(self) -> VoiceEvidence | None:
         """What the voice said so far; None without a grant."""
@@ -193,7 +205,8 @@ class TurnEar:
     async def close(self) -> None:
         """Free the recogniser's stream once its batch is done."""
         async with self._lock:
-            self._stream.close()
+            if self._stream is not None:
+                self._stream.close()
 
 
 class KeyedEar:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -234,6 +235,30 @@ def test_a_hum_and_a_knock_do_not_stop_the_assistant(engines: Engines) -> None:
     channel = OverlappingChannel(5_000, [(1_000, hum), (2_500, knock.astype(np.int16))])
     events = hold(engines, channel)
     assert not [event for event in events if isinstance(event, AssistantInterrupted)]
+
+
+class Watched:
+    """A recogniser that notes in which thread its streams are opened."""
+
+    name = "watched"
+
+    def __init__(self, recognizer) -> None:
+        self._recognizer = recognizer
+        self.threads: list[str] = []
+
+    def stream(self, expectation):
+        self.threads.append(threading.current_thread().name)
+        return self._recognizer.stream(expectation)
+
+
+def test_a_decoder_is_never_loaded_where_the_other_calls_are_served(
+    engines: Engines, samples_dir: Path
+) -> None:
+    watched = Watched(engines.recognizer)
+    channel = recording(samples_dir / "neutral_where_is_my_order.flac")
+    turns = records(hold(replace(engines, recognizer=watched), channel))
+    assert len(watched.threads) >= len(turns) >= 2
+    assert all(name.startswith("attune-call") for name in watched.threads)
 
 
 class Stalling:
