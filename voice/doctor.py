@@ -143,7 +143,7 @@ def _weights() -> list[Finding]:
 
 
 def _audio_devices() -> list[Finding]:
-    mend = 'pip install "attune[mic]"'
+    mend = "pip install sounddevice"
     if importlib.util.find_spec("sounddevice") is None:
         return [Finding("microphone", "optional", "sounddevice is not installed", mend)]
     try:
@@ -167,6 +167,7 @@ _EXTRAS = (
     ("torch", "torch", "train", "training"),
     ("psycopg", "psycopg", "postgres", "PostgreSQL"),
     ("ray", "ray", "ray", "evaluation on several machines"),
+    ("opentelemetry.sdk", "opentelemetry-sdk", "otel", "traces of served calls"),
 )
 
 

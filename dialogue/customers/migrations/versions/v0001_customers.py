@@ -157,7 +157,7 @@ def _ledger_and_audit() -> None:
         sa.Column("seq", _BIG, nullable=False),
         _text("digest", 64),
     )
-    op.execute(f"INSERT INTO audit_head (one, seq, digest) VALUES (1, 0, '{'0' * 64}')")
+    op.execute(f"INSERT INTO audit_head (one, seq, digest) VALUES (1, 0, '{'0' * 64}')")  # nosec B608
     op.create_table(
         "forgotten",
         sa.Column("digest", sa.String(64), primary_key=True),
