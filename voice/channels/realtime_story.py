@@ -137,7 +137,7 @@ class Story:
 
     def _caller_finished(self, at_ms: int) -> list[str]:
         told = []
-        if self._heard is None:
+        if self._heard is None or self._heard.added:
             self._heard = _Heard(self._new("item"))
         else:
             told.append(

@@ -43,6 +43,18 @@ WebSocket = class extends Real {
 };
 """
 """A cable that is pulled: the page's own socket, closed without a word."""
+SHOW_TALK = """
+for (const each of document.querySelectorAll(".screen")) each.hidden = each.id !== "talk";
+document.getElementById("state").textContent = "A state";
+document.getElementById("hand").textContent = "A person from our team is with you.";
+document.getElementById("button-label").textContent = "A button";
+for (const speaker of ["caller", "assistant", "agent"]) {
+  const line = document.createElement("p");
+  line.className = `said ${speaker} coming`;
+  line.innerHTML = "<b>Somebody</b><span>says something</span>";
+  document.getElementById("captions").append(line);
+}
+"""
 SMALL = {"width": 390, "height": 780}
 
 
@@ -253,3 +265,19 @@ async def test_a_screen_that_was_left_resets_itself(engines: Engines) -> None:
         await page.locator("#ask").wait_for()
         await page.locator("#welcome").wait_for()
         assert await page.locator("html").get_attribute("data-size") == "1"
+
+
+async def test_every_state_is_accessible_on_every_screen(engines: Engines) -> None:
+    async with (
+        running(engines) as served,
+        browsing(served, None, viewport=SMALL) as page,
+    ):
+        await page.locator("#settings-toggle").click()
+        await accessible(page)
+        await page.evaluate(SHOW_TALK)
+        for state in ("connecting", "listening", "thinking", "speaking"):
+            await page.evaluate(f"document.getElementById('talk').dataset.state = '{state}'")
+            await accessible(page)
+        await page.set_viewport_size({"width": 1280, "height": 800})
+        await page.evaluate("document.getElementById('talk').dataset.held = 'true'")
+        await accessible(page)

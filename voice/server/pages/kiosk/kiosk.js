@@ -73,8 +73,8 @@ function restartIdle(seconds = about.idle_s) {
   clearTimeout(idleTimer);
   if (session) return;
   idleTimer = setTimeout(() => {
-    const pristine = html.dataset.screen === "welcome" && html.dataset.size === "1";
-    if (!pristine || at("message").textContent) reset();
+    const asFound = html.dataset.size === "1" && at("pace-normal").checked && at("mode-free").checked;
+    if (html.dataset.screen !== "welcome" || !asFound || at("message").textContent) reset();
   }, 1000 * seconds);
 }
 
