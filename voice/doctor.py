@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from typing import Literal
 
 from nlu.errors import AttuneError
@@ -176,9 +176,9 @@ def _optional() -> list[Finding]:
     for module, distribution, extra, use in _EXTRAS:
         try:
             if importlib.util.find_spec(module) is None:
-                raise PackageNotFoundError
+                raise ModuleNotFoundError
             findings.append(Finding(distribution, "ok", f"{version(distribution)} ({use})"))
-        except PackageNotFoundError:
+        except ModuleNotFoundError:
             mend = f'pip install "attune[{extra}]"'
             findings.append(Finding(distribution, "optional", f"not installed ({use})", mend))
     return findings

@@ -49,6 +49,7 @@ class Settings(BaseSettings):
     ask_first_wait_ms: int = Field(default=10_000, ge=1_000, le=60_000)
     drain_s: float = Field(default=300.0, ge=0.0)
     turns_dir: Path | None = None
+    otel_endpoint: str | None = None
     public_url: str | None = None
     twilio_account_sid: str | None = None
     twilio_auth_token: SecretStr | None = None

@@ -34,20 +34,27 @@ def serve(
     from voice.server.logs import log_as_json
     from voice.server.serving import Listening, Serving
     from voice.server.switchboard import Switchboard
+    from voice.server.tracing import Tracing
     from voice.settings import load
 
     if (certificate is None) != (key is None):
         raise AttuneError("--certificate and --key belong together; give both.")
     settings = load()
     log_as_json(settings.log_level if "log_level" in settings.model_fields_set else "INFO")
+    tracing = Tracing.from_settings(settings)
     listening = Listening(host, port, audiosocket_port, certificate, key)
 
     async def run() -> None:
         engines = await asyncio.to_thread(Engines.open, settings, pack=pack)
+        board = Switchboard(engines)
+        if tracing is not None:
+            board.watchers.append(tracing)
         try:
-            await Serving(Switchboard(engines), listening).run()
+            await Serving(board, listening).run()
         finally:
             await asyncio.to_thread(engines.close)
+            if tracing is not None:
+                await asyncio.to_thread(tracing.close)
 
     with asyncio.Runner(loop_factory=_event_loop_factory()) as runner:
         runner.run(run())
