@@ -147,7 +147,8 @@ def free_port() -> int:
 
 def figure(metrics: str, name: str) -> float:
     """The sum of a metric over its labels."""
-    rows = [line for line in metrics.splitlines() if line.startswith((f"{name}{{", f"{name} "))]
+    starts = (name,) if "{" in name else (f"{name}{{", f"{name} ")
+    rows = [line for line in metrics.splitlines() if line.startswith(starts)]
     return sum(float(row.rpartition(" ")[2]) for row in rows)
 
 
@@ -208,6 +209,7 @@ async def soak(minutes: float, calls: int, loss: float, seed: int) -> dict[str, 
         "turns_without_answer": total.unanswered,
         "turns_finished": int(finished),
         "turns_fallback": int(figure(metrics, "attune_fallbacks_total")),
+        "turns_without_decision": int(figure(metrics, 'attune_turns_total{strategy="none"')),
         "turns_in_database": rows,
         "stuck_calls": int(stuck),
         "errors_in_log": sum(line["level"] == "error" for line in lines),

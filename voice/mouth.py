@@ -116,7 +116,8 @@ class Mouth:
         clause is shortened by it. `prepared` is used for a clause that equals its own.
         Raises `SpeechFailure` when the synthesiser stalls or breaks before the first sound.
         """
-        utterance = Utterance(offset_ms=self._queued_ms)
+        waiting_ms = max(0, self._queued_ms - self._channel.heard_ms())
+        utterance = Utterance(offset_ms=self._queued_ms, end_ms=self._now_ms() + waiting_ms)
         for each in reply.clauses:
             if not each.text.strip():
                 continue
@@ -194,9 +195,9 @@ class Mouth:
     async def stop(self, utterance: Utterance) -> int:
         """Silence what is queued; returns how many ms of the utterance had been heard."""
         await self._channel.clear()
-        heard_ms = max(0, self._channel.heard_ms() - utterance.offset_ms)
-        self._queued_ms = utterance.offset_ms + heard_ms
-        return heard_ms
+        # Something older may have been waiting before the utterance: it is gone as well.
+        self._queued_ms = self._channel.heard_ms()
+        return max(0, self._queued_ms - utterance.offset_ms)
 
 
 def heard_clauses(utterance: Utterance, until_ms: int) -> tuple[ClauseRecord, ...]:

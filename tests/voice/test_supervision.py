@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ast
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from dialogue.types import Clause, Decision, Delivery, Effect, Reply, Strategy
 from nlu.types import EmotionEstimate, Intent, Source, Trajectory, Transcript, Understanding
 from voice.answering import NOT_HEARD, owed, spoken
+from voice.mouth import Mouth, plain
 from voice.supervision import (
     Close,
     GiveBack,
@@ -27,7 +30,15 @@ from voice.supervision import (
     Transfer,
     Verdict,
 )
-from voice.types import AgentWords, CallEvent, Hand, HandChanged, PlanHeld
+from voice.types import (
+    RATE_HZ,
+    AgentWords,
+    CallEvent,
+    Hand,
+    HandChanged,
+    PlanHeld,
+    SpeechChunk,
+)
 
 NOTHING = EmotionEstimate.abstain(Source.FUSED, "a test")
 HEARD = Understanding(
@@ -288,3 +299,44 @@ def test_nothing_that_feels_can_be_given_what_an_agent_typed() -> None:
             if isinstance(node, ast.ImportFrom)
         ]
         assert not any("emotion" in each or "understand" in each for each in imports), name
+
+
+class Queue:
+    """A line that has played nothing yet."""
+
+    name, live = "queue", True
+
+    def __init__(self) -> None:
+        self.queued_ms = 0
+        self.played_ms = 0
+
+    async def play(self, samples: Any) -> None:
+        self.queued_ms += len(samples) * 1000 // RATE_HZ
+
+    async def clear(self) -> None:
+        self.queued_ms = self.played_ms
+
+    def heard_ms(self) -> int:
+        return self.played_ms
+
+
+class Tone:
+    """Every clause is one second of sound."""
+
+    name = "tone"
+
+    def speak(self, text: str, delivery: Delivery) -> Any:
+        yield SpeechChunk(np.ones(RATE_HZ, dtype=np.int16))
+
+
+async def test_silence_takes_back_what_was_said_to_pass_the_time_too() -> None:
+    line = Queue()
+    with ThreadPoolExecutor(1) as threads:
+        mouth = Mouth(Tone(), line, lambda: 5_000, threads, 5.0)  # type: ignore[arg-type]
+        await mouth.say(plain("One moment, please."))
+        line.played_ms = 300
+        reply = await mouth.say(plain("Here it is."))
+        assert reply.first_ms == 5_700
+        assert await mouth.stop(reply) == 0
+        assert mouth.finished
+        assert line.queued_ms == 300

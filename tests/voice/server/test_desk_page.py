@@ -124,6 +124,8 @@ async def test_a_visitor_at_the_kiosk_is_seen_helped_and_taken_over_at_the_desk(
         await until(lambda: has(transcript, words))
         assert await desk.locator("#brief dt").count() >= 2
         await accessible(desk)
+        await desk.emulate_media(color_scheme="dark")
+        await accessible(desk)
 
         # A page loaded anew shows the whole call.
         before = await desk.locator(".bubble").all_inner_texts()
