@@ -111,9 +111,11 @@ class EchoGuard:
         self._bands = [slice(low, high) for low, high in itertools.pairwise(edges)]
         self._window = np.hanning(FRAME_SAMPLES)
         self._recent: deque[tuple[float, ...]] = deque(maxlen=_ALIKE_OVER)
-        self._begin()
+        self._since_given_ms = PATH_MS
+        self.relearn()
 
-    def _begin(self) -> None:
+    def relearn(self) -> None:
+        """The path has changed (the device stumbled, somebody moved it): nothing is known of it."""
         self._path = EchoPath()
         self._echo = np.zeros(len(self._bands))
         self._left_db: deque[Sound] = deque(maxlen=_USUAL_OVER_MS // FRAME_MS)
@@ -131,15 +133,19 @@ class EchoGuard:
         self._echo = np.maximum(self._powers(echo), _REVERBERATION * self._echo)
         pairs = ((left, left), (echo, echo), (left, echo), (sound, sound))
         self._recent.append(tuple(float(a @ b) for a, b in pairs))
-        speaking = bool(np.any(given))
-        audible = 10.0 * np.log10(self._echo.sum() + _TINY**2) > _AUDIBLE_DB
-        if not audible and not (speaking and self._settled_ms < SETTLING_MS):
-            return heard
-        if speaking:
+        if np.any(given):
             self._settled_ms += FRAME_MS
+            self._since_given_ms = 0
+        else:
+            self._since_given_ms += FRAME_MS
+        audible = 10.0 * np.log10(self._echo.sum() + _TINY**2) > _AUDIBLE_DB
+        if self._settled_ms < SETTLING_MS:
+            audible = self._since_given_ms < PATH_MS
+        if not audible:
+            return heard
         passes = self._is_louder(self._powers(left), self._powers(echo)) and not self._is_echo()
         if self._settled_ms >= SETTLING_MS and self._is_lost():
-            self._begin()
+            self.relearn()
         if not passes or self._settled_ms < SETTLING_MS:
             return np.zeros_like(heard)
         return np.clip(left * 32_768.0, -32_768, 32_767).astype(np.int16)

@@ -83,6 +83,7 @@ class MicrophoneChannel(LiveLine):
         self._given: Pcm = np.zeros(0, dtype=np.int16)
         self._played: deque[Pcm] = deque(maxlen=_HELD_FRAMES)
         self._levels = [0.0, 0.0]
+        self._hiccups = 0
         self._push_to_talk = push_to_talk
         self.open = not push_to_talk
         """Whether the microphone is listened to."""
@@ -116,6 +117,10 @@ class MicrophoneChannel(LiveLine):
         await asyncio.to_thread(self._card.start, take)
 
     def _take(self, heard: Pcm, given: Pcm) -> None:
+        if self._guard is not None and self._card.hiccups != self._hiccups:
+            # What was lost in the device has moved the echo.
+            self._guard.relearn()
+        self._hiccups = self._card.hiccups
         self._heard = np.concatenate([self._heard, heard])
         self._given = np.concatenate([self._given, given])
         while min(len(self._heard), len(self._given)) >= FRAME_SAMPLES:
