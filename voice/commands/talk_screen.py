@@ -37,6 +37,7 @@ TURNS_SHOWN = 4
 _TICK_S = 0.1
 _METER = 24
 _BAR = 16
+_NAME = 9
 _STATES = {"listening": "green", "thinking": "yellow", "speaking": "cyan"}
 
 
@@ -105,9 +106,9 @@ class TalkScreen:
         match event:
             case TurnDecided():
                 self._decided(event)
-            case ClauseQueued(text=text):
+            case ClauseQueued(text=text, written=written):
                 self._state = "speaking"
-                self._now.assistant = f"{self._now.assistant} {text}".strip()
+                self._now.assistant = _joined(self._now.assistant, written or text)
             case AssistantInterrupted():
                 self._now.interrupted = True
             case TurnFinished():
@@ -148,7 +149,7 @@ class TalkScreen:
         self._keep()
 
     def _keep(self) -> None:
-        turn, self._now = self._now, ShownTurn()
+        turn, self._now, self._voice = self._now, ShownTurn(), None
         if not (turn.caller or turn.assistant):
             return
         self._turns.append(turn)
@@ -182,17 +183,26 @@ class TalkScreen:
         )
 
 
-def _turn(turn: ShownTurn) -> Group:
-    lines: list[Text] = []
+def _joined(said: str, text: str) -> str:
+    """A clause after what was said; one may begin with the mark that ends the one before."""
+    return said + text if not said or text[:1] in ".,;:!?" else f"{said} {text}"
+
+
+def _turn(turn: ShownTurn) -> Table:
+    lines = Table.grid(padding=(0, 1))
+    lines.add_column(width=_NAME)
+    lines.add_column(overflow="fold")
     if turn.caller:
-        lines.append(Text.assemble(("you        ", "bold"), turn.caller))
+        lines.add_row(Text("you", style="bold"), Text(turn.caller))
     if turn.plan:
-        lines.append(Text(f"           {turn.feeling} · {turn.plan}", style="magenta"))
-    lines.extend(Text(f"           {reason}", style="dim") for reason in turn.reasons)
+        lines.add_row("", Text(f"{turn.feeling} · {turn.plan}", style="magenta"))
+    for reason in turn.reasons:
+        lines.add_row("", Text(reason, style="dim"))
     if turn.assistant:
         end = " [interrupted]" if turn.interrupted else ""
-        lines.append(Text.assemble(("assistant  ", "bold cyan"), turn.assistant, (end, "dim")))
-    return Group(*lines)
+        said = Text.assemble(turn.assistant, (end, "dim"))
+        lines.add_row(Text("assistant", style="bold cyan"), said)
+    return lines
 
 
 def _meter(level: float, style: str) -> Text:
@@ -205,10 +215,10 @@ def _meter(level: float, style: str) -> Text:
 
 def _bars(estimate: EmotionEstimate) -> Text:
     if estimate.abstained:
-        return Text(f"voice      says nothing yet: {estimate.abstained}", style="dim")
+        return Text(f"voice     says nothing yet: {estimate.abstained}", style="dim")
     likely = sorted(estimate.probabilities.items(), key=lambda item: -item[1])[:3]
     parts = [f"{emotion.value} {'▇' * round(p * _BAR)} {p:.0%}" for emotion, p in likely]
-    return Text("voice      " + "   ".join(parts), style="magenta")
+    return Text("voice     " + "   ".join(parts), style="magenta")
 
 
 def _feeling(estimate: EmotionEstimate) -> str:

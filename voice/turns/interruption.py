@@ -1,6 +1,6 @@
 """Is the caller interrupting, or only coughing, humming along, or is a door slamming?
 
-Stopping needs most of 140 ms judged speech and articulated: a hum ("mm-hm") keeps its energy
+Stopping needs most of 100 ms judged speech and articulated: a hum ("mm-hm") keeps its energy
 below 1 kHz, a cough or a slam is a burst that Silero drops within two windows. It has to stand out
 from what the line has carried while the assistant spoke: people talking in the background do not.
 What still slips through is mended by the words: a bare "okay" or "right" lets the assistant go on.
@@ -17,10 +17,10 @@ import numpy as np
 from voice.types import FRAME_MS, RATE_HZ, AudioFrame
 from voice.vad import VoiceActivity
 
-WINDOW_MS = 140
+WINDOW_MS = 100
 SPEECH_SHARE = 0.75
-ARTICULATED_SHARE = 0.4
-SURE = 0.6
+ARTICULATED_SHARE = 0.5
+SURE = 0.7
 ABOVE_NOISE_DB = 9.0
 BELOW_CALLER_DB = 12.0
 QUIETEST_DBFS = -50.0
@@ -31,7 +31,7 @@ ABOVE_BACKGROUND_DB = 6.0
 STANDS_OUT_DB = 4.0
 _BACKGROUND_PERCENTILE = 75
 _BACKGROUND_EVERY = 5
-HUM_TILT_DB = -17.0
+HUM_TILT_DB = -16.0
 _SPLIT_HZ = 1_000
 _LEARNING = 0.05
 
