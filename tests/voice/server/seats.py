@@ -91,6 +91,10 @@ class Seat:
                     case "gone":
                         self.gone.append(message["text"])
 
+    async def tells(self, text: str) -> None:
+        """Send anything at all."""
+        await self._socket.send(text)
+
     async def watch(self, call: str, since: int = 0) -> None:
         """Open a call, or go on with it."""
         self.opened = {}

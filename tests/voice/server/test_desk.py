@@ -141,6 +141,28 @@ async def test_getting_in_and_staying_out(desk: Served) -> None:
     await seat.web.aclose()
 
 
+async def test_what_makes_no_sense_is_refused_in_one_sentence(desk: Served) -> None:
+    async with Seat(desk.web_port) as anna:
+        headers = {"X-CSRF-Token": anna.csrf}
+        for body in (b"", b"[]", b"{", b'{"command": "fire"}', b'{"command": "say"}', b"\xff\xfe"):
+            answer = await anna.web.post("/desk/calls/x", content=body, headers=headers)
+            assert answer.status_code == 422, body
+            assert answer.json()["problem"].endswith(".")
+        huge = await anna.web.post("/desk/calls/x", content=b"x" * 70_000, headers=headers)
+        assert huge.status_code == 413
+        gone = await anna.asks("../../etc/passwd", "take_over")
+        assert gone.status_code == 404
+        for path in ("index.html", "..%2findex.html", "%2e%2e/desk.css", "login.html"):
+            assert (await anna.web.get(f"/desk/assets/{path}")).status_code == 404
+        for text in ("nonsense", "[]", '{"since": -1}', '{"call": 7}'):
+            await anna.tells(text)
+        await anna.watch("no such call")
+        assert anna.gone == ["This call has ended and is no longer shown."]
+        left = await anna.web.post("/desk/logout", headers=headers)
+        assert left.status_code == 200
+        assert (await anna.asks("x", "take_over")).status_code == 401
+
+
 async def test_guessing_is_stopped_for_the_right_password_too(desk: Served) -> None:
     seat = Seat(desk.web_port, name="ben.ode")
     statuses = [(await seat.log_in("a wrong password")).status_code for _ in range(6)]
