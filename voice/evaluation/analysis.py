@@ -85,7 +85,11 @@ class Analyst:
         return cls(
             pack,
             recognition.choose(
-                kind, language, model=settings.whisper_model, cache_dir=settings.cache_dir
+                kind,
+                language,
+                model=settings.whisper_model,
+                cache_dir=settings.cache_dir,
+                thrifty=True,
             ),
             Understander(language),
             open_store(pack),

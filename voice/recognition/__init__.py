@@ -30,11 +30,13 @@ def choose(
     cache_dir: Path | None = None,
     *,
     telephone: bool | None = None,
+    thrifty: bool = False,
 ) -> ChosenRecognizer:
     """A recogniser of this kind for a pack's language.
 
     `model` is a Whisper model: a folder, or a name known to the hub (`base.en` when None).
     `telephone` says whether the line is narrow-band; None lets each turn's sound decide.
+    `thrifty` has pocketsphinx follow fewer guesses at once; measured on general speech only.
     `auto` takes Whisper when its weights are on disk or can be fetched, and pocketsphinx
     otherwise; it waits for a network once in a process and for 3 s at most. The choice and its
     reason are logged and stand in `recognizer.reason`.
@@ -43,9 +45,9 @@ def choose(
     """
     language = language or Language(intents={})
     if kind == "sphinx":
-        recognizer = _sphinx(language, cache_dir, telephone, "asked for by name")
+        recognizer = _sphinx(language, cache_dir, telephone, "asked for by name", thrifty)
     elif kind in ("auto", "whisper"):
-        recognizer = _whisper_or_sphinx(kind, language, model, cache_dir, telephone)
+        recognizer = _whisper_or_sphinx(kind, language, model, cache_dir, telephone, thrifty)
     else:
         raise AttuneError(f"recognizer: there is no {kind!r}; use auto, whisper or sphinx.")
     _log.info("recogniser: %s, because %s", recognizer.name, recognizer.reason)
@@ -58,6 +60,7 @@ def _whisper_or_sphinx(
     model: str | None,
     cache_dir: Path | None,
     telephone: bool | None,
+    thrifty: bool,
 ) -> ChosenRecognizer:
     from voice.recognition.whisper import WhisperRecognizer, find_weights
 
@@ -67,7 +70,7 @@ def _whisper_or_sphinx(
     except AttuneError as error:
         if kind == "whisper" or model is not None:
             raise
-        return _sphinx(language, cache_dir, telephone, str(error))
+        return _sphinx(language, cache_dir, telephone, str(error), thrifty)
     if weights is not None:
         return WhisperRecognizer(weights, locale=language.locale)
     if kind == "whisper":
@@ -80,11 +83,16 @@ def _whisper_or_sphinx(
         cache_dir,
         telephone,
         f"Whisper's weights ({name}) are not on this machine and the model hub does not answer",
+        thrifty,
     )
 
 
 def _sphinx(
-    language: Language, cache_dir: Path | None, telephone: bool | None, reason: str
+    language: Language,
+    cache_dir: Path | None,
+    telephone: bool | None,
+    reason: str,
+    thrifty: bool,
 ) -> ChosenRecognizer:
     if not language.locale.lower().startswith("en"):
         raise AttuneError(
@@ -94,7 +102,9 @@ def _sphinx(
     from voice.recognition.domain_model import prepare
     from voice.recognition.sphinx import SphinxRecognizer
 
-    return SphinxRecognizer(prepare(language, cache_dir), telephone=telephone, reason=reason)
+    return SphinxRecognizer(
+        prepare(language, cache_dir), telephone=telephone, reason=reason, thrifty=thrifty
+    )
 
 
 __all__ = ["DEFAULT_WHISPER", "ChosenRecognizer", "Kind", "choose", "is_telephone_band"]
