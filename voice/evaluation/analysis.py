@@ -85,11 +85,7 @@ class Analyst:
         return cls(
             pack,
             recognition.choose(
-                kind,
-                language,
-                model=settings.whisper_model,
-                cache_dir=settings.cache_dir,
-                thrifty=True,
+                kind, language, model=settings.whisper_model, cache_dir=settings.cache_dir
             ),
             Understander(language),
             open_store(pack),

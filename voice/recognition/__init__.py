@@ -30,13 +30,11 @@ def choose(
     cache_dir: Path | None = None,
     *,
     telephone: bool | None = None,
-    thrifty: bool = False,
 ) -> ChosenRecognizer:
     """A recogniser of this kind for a pack's language.
 
     `model` is a Whisper model: a folder, or a name known to the hub (`base.en` when None).
     `telephone` says whether the line is narrow-band; None lets each turn's sound decide.
-    `thrifty` has pocketsphinx follow fewer guesses at once; measured on general speech only.
     `auto` takes Whisper when its weights are on disk or can be fetched, and pocketsphinx
     otherwise; it waits for a network once in a process and for 3 s at most. The choice and its
     reason are logged and stand in `recognizer.reason`.
@@ -45,9 +43,9 @@ def choose(
     """
     language = language or Language(intents={})
     if kind == "sphinx":
-        recognizer = _sphinx(language, cache_dir, telephone, "asked for by name", thrifty)
+        recognizer = _sphinx(language, cache_dir, telephone, "asked for by name")
     elif kind in ("auto", "whisper"):
-        recognizer = _whisper_or_sphinx(kind, language, model, cache_dir, telephone, thrifty)
+        recognizer = _whisper_or_sphinx(kind, language, model, cache_dir, telephone)
     else:
         raise AttuneError(f"recognizer: there is no {kind!r}; use auto, whisper or sphinx.")
     _log.info("recogniser: %s, because %s", recognizer.name, recognizer.reason)
@@ -60,7 +58,6 @@ def _whisper_or_sphinx(
     model: str | None,
     cache_dir: Path | None,
     telephone: bool | None,
-    thrifty: bool,
 ) -> ChosenRecognizer:
     from voice.recognition.whisper import WhisperRecognizer, find_weights
 
@@ -70,7 +67,7 @@ def _whisper_or_sphinx(
     except AttuneError as error:
         if kind == "whisper" or model is not None:
             raise
-        return _sphinx(language, cache_dir, telephone, str(error), thrifty)
+        return _sphinx(language, cache_dir, telephone, str(error))
     if weights is not None:
         return WhisperRecognizer(weights, locale=language.locale)
     if kind == "whisper":
@@ -83,16 +80,11 @@ def _whisper_or_sphinx(
         cache_dir,
         telephone,
         f"Whisper's weights ({name}) are not on this machine and the model hub does not answer",
-        thrifty,
     )
 
 
 def _sphinx(
-    language: Language,
-    cache_dir: Path | None,
-    telephone: bool | None,
-    reason: str,
-    thrifty: bool,
+    language: Language, cache_dir: Path | None, telephone: bool | None, reason: str
 ) -> ChosenRecognizer:
     if not language.locale.lower().startswith("en"):
         raise AttuneError(
@@ -102,9 +94,7 @@ def _sphinx(
     from voice.recognition.domain_model import prepare
     from voice.recognition.sphinx import SphinxRecognizer
 
-    return SphinxRecognizer(
-        prepare(language, cache_dir), telephone=telephone, reason=reason, thrifty=thrifty
-    )
+    return SphinxRecognizer(prepare(language, cache_dir), telephone=telephone, reason=reason)
 
 
 __all__ = ["DEFAULT_WHISPER", "ChosenRecognizer", "Kind", "choose", "is_telephone_band"]

@@ -39,9 +39,6 @@ _LONGEST_SEGMENT_FRAMES = 30_000 // FRAME_MS
 _REOPEN_WITHIN_MS = 700
 _REOPEN_UP_TO_FRAMES = 6_000 // FRAME_MS
 _CATCH_UP_FRAMES = 6
-_STATES, _FEW_STATES = 30_000, 5_000
-"""At most so many states are followed in a frame. The few save a sixth to a quarter of the
-computing, and not a word of `audio_samples` and of LibriSpeech came out differently."""
 _NOT_WORDS = re.compile(r"^(<.*>|\[.*\]|\+\+.*\+\+)$")
 _VARIANT = re.compile(r"\(\d+\)$")
 
@@ -59,13 +56,11 @@ class SphinxRecognizer:
         *,
         telephone: bool | None = None,
         reason: str = "asked for by name",
-        thrifty: bool = False,
     ) -> None:
         self.name = "pocketsphinx en-us"
         self.reason = reason
         self.telephone = telephone
         self._model = model
-        self._states = _FEW_STATES if thrifty else _STATES
         self._idle: list[Any] = [self._load()]
         self._lock = threading.Lock()
 
@@ -94,7 +89,6 @@ class SphinxRecognizer:
         decoder = pocketsphinx.Decoder(
             lm=str(self._model.language_model),
             dict=str(self._model.dictionary),
-            maxhmmpf=self._states,
             loglevel="FATAL",
         )
         decoder.add_lm_file(_NUMBER_SEARCH, str(self._model.number_model))
