@@ -128,7 +128,7 @@ def fuse(
     pooled = pool.combine(_row(voice), _row(words), signals_of(reliability)[None])[0]
     conflict = _conflict(voice, words, pool)
     if conflict is not None:
-        pooled = _settled(pooled, conflict)
+        pooled = _settled(pooled, _row(words)[0], conflict)
     elif voice.top in _FLAT and words.top in _POSITIVE and words.confidence >= _GLAD:
         # Thanks are seldom sung: a level voice leaves them what they are.
         pooled = _on_top(pooled, words.top)
@@ -167,12 +167,14 @@ def _in_doubt(conflict: Conflict) -> bool:
     return not (conflict.voice in _NEGATIVE and conflict.words in _NEGATIVE)
 
 
-def _settled(pooled: Row, conflict: Conflict) -> Row:
+def _settled(pooled: Row, words: Row, conflict: Conflict) -> Row:
     """The pool with the label that the conflict calls for on top, by exchange with the present one.
 
-    Possible sarcasm counts as frustration; feeling in the words under a flat voice counts; an
-    agitated voice over neutral words counts.
+    Possible sarcasm counts as frustration; feeling in the words under a flat voice counts, and the
+    words count as much as the pool there; an agitated voice over neutral words counts.
     """
+    if conflict.kind is ConflictKind.NEGATIVE_WORDS_FLAT_VOICE:
+        pooled = (pooled + words) / 2
     chosen = {
         ConflictKind.POSITIVE_WORDS_AGITATED_VOICE: Emotion.ANGRY,
         ConflictKind.NEGATIVE_WORDS_FLAT_VOICE: conflict.words,
