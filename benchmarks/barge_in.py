@@ -12,7 +12,7 @@ slams and tunes are synthesised. Talk in the background is six LibriSpeech reade
 under a caller's level, before the caller has said anything.
 
 `to silence` runs from the true beginning of speech to the end of the 20 ms frame in which the
-assistant is silenced; what a line was sent ahead (40 ms on the telephone) still sounds.
+assistant is silenced; what a line was sent ahead (60 ms on AudioSocket) still sounds.
 """
 
 from __future__ import annotations
@@ -259,7 +259,9 @@ def babble(data: Path, random: np.random.Generator) -> Sound:
     mixed = np.zeros(30 * RATE_HZ)
     for row in random.choice(np.asarray(rows), 6, replace=False):
         sound = read_audio(data / "librispeech" / row["file"]).astype(np.float64)
-        mixed += np.resize(at_level(sound, -20), len(mixed))
+        # Nobody begins to talk when the call begins.
+        begun = int(random.integers(len(sound)))
+        mixed += np.resize(np.roll(at_level(sound, -20), begun), len(mixed))
     return mixed
 
 
@@ -322,6 +324,26 @@ def measure_real(items: list[Item], telephone: bool, show: bool) -> None:
     print(f"  to silence p50 {p50:.0f} ms, p95 {p95:.0f} ms; missed {missed}/{len(items)}")
 
 
+def measure_early(data: Path, telephone: bool) -> None:
+    """People who speak from the very beginning of the assistant's first words on, for 4 s."""
+    random = np.random.default_rng(4)
+    with (data / "librispeech" / "clips.csv").open(encoding="utf-8") as file:
+        rows = list({row["speaker"]: row for row in csv.DictReader(file)}.values())[:40]
+    sounds = [
+        trimmed(read_audio(data / "librispeech" / row["file"]).astype(np.float64)) for row in rows
+    ]
+    for lead_s in (0.0, 0.2, 0.4, 0.8):
+        took = [
+            stops_at_ms(at_level(sound[: 4 * RATE_HZ], -24.0), telephone, random, lead_s)
+            for sound in sounds
+        ]
+        found = [at_ms for at_ms in took if at_ms is not None]
+        print(
+            f"  speaking from {lead_s:.1f} s on: heard {len(found)}/{len(took)}, "
+            f"p50 {np.median(found) if found else 0:.0f} ms"
+        )
+
+
 def measure_babble(data: Path, telephone: bool) -> None:
     random = np.random.default_rng(3)
     for under_db in (12, 18):
@@ -347,6 +369,7 @@ def main() -> None:
         print("telephone" if telephone else "wideband")
         measure_false(sounds, telephone, options.show)
         measure_real(people, telephone, options.show)
+        measure_early(options.data, telephone)
         measure_babble(options.data, telephone)
 
 

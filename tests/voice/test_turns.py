@@ -1,10 +1,13 @@
 """Turn tracking in audio time, endpoint policies, interruptions."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voice.audio import read_audio
 from voice.turns.completeness import Completeness
 from voice.turns.endpointing import (
     LONGEST_MS,
@@ -23,7 +26,7 @@ from voice.turns.tracker import (
     TurnTracker,
 )
 from voice.types import FRAME_MS, FRAME_SAMPLES, AudioFrame
-from voice.vad import VoiceActivity
+from voice.vad import SpeechDetector, VoiceActivity
 
 SENTENCE_FALLS = PhraseEnd(fall_st=-2.0, slope_st_s=-10.0, fade_db=-12.0, known=True)
 LEVEL = PhraseEnd(fall_st=0.5, slope_st_s=0.0, fade_db=-1.0, known=True)
@@ -244,6 +247,23 @@ def test_talk_in_the_background_is_no_interruption_and_a_caller_over_it_is() -> 
     caller = VoiceActivity(0.95, True, -24.0, -50.0)
     frames = [AudioFrame(bright[i : i + FRAME_SAMPLES], i // 16) for i in range(0, 7680, 320)]
     assert any(detector.push(frame, caller) for frame in frames)
+
+
+@pytest.mark.parametrize("begun_s", [0.0, 0.2, 0.4, 1.0])
+def test_a_caller_who_speaks_from_the_first_moment_on_is_no_background(
+    samples_dir: Path, begun_s: float
+) -> None:
+    speech = read_audio(samples_dir / "angry_late_delivery.flac", "mono")
+    first = int(np.flatnonzero(np.abs(speech) > 0.02)[0])
+    line = np.random.default_rng(1).normal(0, 3e-4, int(begun_s * 16_000) + 64_000)
+    line[int(begun_s * 16_000) :] += speech[first : first + 64_000]
+    samples = np.clip(line * 32_768, -32_768, 32_767).astype(np.int16)
+    vad, detector = SpeechDetector(), InterruptionDetector()
+    frames = [
+        AudioFrame(samples[at : at + FRAME_SAMPLES], at // 16)
+        for at in range(0, len(samples) - FRAME_SAMPLES, FRAME_SAMPLES)
+    ]
+    assert any(detector.push(frame, vad.push(frame)) for frame in frames)
 
 
 @pytest.mark.parametrize("text", ["mm hm", "okay", "yeah right", "uh huh", "I see"])

@@ -29,7 +29,10 @@ BACKGROUND_KNOWN_MS = 500
 """The background has to be known before anybody can stand out from it: at the start of a call."""
 ABOVE_BACKGROUND_DB = 6.0
 STANDS_OUT_DB = 4.0
-_BACKGROUND_PERCENTILE = 75
+_BACKGROUND_PERCENTILES = (25, 75)
+ONE_TALKER_DB = 8.0
+"""One voice falls silent between its words, people in the background never all at once: what a line
+carries is not taken to be louder than this above its quiet moments."""
 _BACKGROUND_EVERY = 5
 HUM_TILT_DB = -16.0
 _SPLIT_HZ = 1_000
@@ -95,7 +98,8 @@ class InterruptionDetector:
         if len(self._levels_db) * FRAME_MS < BACKGROUND_KNOWN_MS:
             return None
         if self._frames % _BACKGROUND_EVERY == 0 or self._background_db is None:
-            self._background_db = float(np.percentile(self._levels_db, _BACKGROUND_PERCENTILE))
+            low_db, high_db = np.percentile(self._levels_db, _BACKGROUND_PERCENTILES)
+            self._background_db = float(min(high_db, low_db + ONE_TALKER_DB))
         return self._background_db
 
 
