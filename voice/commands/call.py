@@ -8,6 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from voice.commands.options import (
+    ConsentOption,
+    CustomerOption,
+    JurisdictionOption,
+    PackOption,
+    PhoneOption,
+    RecognizerOption,
+    TurnsAsJson,
+    caller_identity,
+    open_engines,
+)
+
 if TYPE_CHECKING:
     from voice.engines import CallerIdentity, Engines
     from voice.types import TurnRecord
@@ -23,58 +35,35 @@ class CallerSide(StrEnum):
     MONO = "mono"
 
 
-class RecognizerKind(StrEnum):
-    """Which recogniser to use."""
-
-    AUTO = "auto"
-    WHISPER = "whisper"
-    SPHINX = "sphinx"
-
-
 @app.command()
 def call(
     recording: Annotated[Path, typer.Argument(help="WAV, FLAC, OGG or MP3 of one caller.")],
-    customer: Annotated[str | None, typer.Option(help="Who is calling, by customer id.")] = None,
-    phone: Annotated[str | None, typer.Option(help="The number that is calling.")] = None,
-    pack: Annotated[str | None, typer.Option(help="Pack name or folder.")] = None,
+    customer: CustomerOption = None,
+    phone: PhoneOption = None,
+    pack: PackOption = None,
     caller_channel: Annotated[
         CallerSide | None, typer.Option(help="Where the caller is in a stereo recording.")
     ] = None,
-    jurisdiction: Annotated[
-        str | None, typer.Option(help="Code such as DE, UK, US-CA; the customer's otherwise.")
-    ] = None,
-    consent: Annotated[
-        list[str] | None, typer.Option(help="PURPOSE=granted|denied; may be repeated.")
-    ] = None,
-    recognizer: Annotated[
-        RecognizerKind | None, typer.Option(help="Speech recogniser; auto picks by what is here.")
-    ] = None,
+    jurisdiction: JurisdictionOption = None,
+    consent: ConsentOption = None,
+    recognizer: RecognizerOption = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the results; out/NAME otherwise.")
     ] = None,
-    json_lines: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object for each turn, nothing else.")
-    ] = False,
+    json_lines: TurnsAsJson = False,
 ) -> None:
     """Replay a caller's side as if live: the recording waits while the assistant speaks.
 
     Writes turns.jsonl, conversation.wav (left caller, right assistant) and report.html.
     """
-    from dialogue.customers.consent import parse_consents
     from voice.audio import inspect, pick_channel
-    from voice.engines import CallerIdentity
-    from voice.settings import load
 
     info = inspect(recording)
     side = pick_channel(info, caller_channel.value if caller_channel else None)
-    identity = CallerIdentity(
-        customer=customer or (None if phone else _sidecar_customer(recording)),
-        phone=phone,
-        jurisdiction=jurisdiction,
-        consents=parse_consents(consent or []),
-    )
+    customer = customer or (None if phone else _sidecar_customer(recording))
+    identity = caller_identity(customer, phone, jurisdiction, consent)
     folder = out or Path("out") / recording.stem
-    with _engines(load(), pack, recognizer.value if recognizer else None) as engines:
+    with open_engines(pack, recognizer) as engines:
         _replay(engines, info, side, identity, folder, json_lines)
 
 
@@ -90,14 +79,6 @@ def _sidecar_customer(recording: Path) -> str | None:
     except (yaml.YAMLError, UnicodeDecodeError, OSError):
         return None
     return content.get("customer") if isinstance(content, dict) else None
-
-
-def _engines(settings: Any, pack: str | None, recognizer: Any) -> Any:
-    from contextlib import closing
-
-    from voice.engines import Engines
-
-    return closing(Engines.open(settings, pack=pack, recognizer=recognizer))
 
 
 def _replay(

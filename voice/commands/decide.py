@@ -13,6 +13,7 @@ import typer
 
 from nlu.errors import AttuneError
 from nlu.types import OTHER_INTENT
+from voice.commands.options import ConsentOption, CustomerOption, JurisdictionOption, PackOption
 from voice.json_lines import filled_lines, json_object
 
 if TYPE_CHECKING:
@@ -65,14 +66,10 @@ def decide(
     intent: Annotated[str | None, typer.Option(help="What the caller wants.")] = None,
     fault: Annotated[FaultOption | None, typer.Option(help="Whose fault it is.")] = None,
     severity: Annotated[SeverityOption | None, typer.Option(help="What is at stake.")] = None,
-    customer: Annotated[str | None, typer.Option(help="Who is calling, by customer id.")] = None,
-    pack: Annotated[str | None, typer.Option(help="Pack name or folder.")] = None,
-    jurisdiction: Annotated[
-        str | None, typer.Option(help="Code such as DE, UK, US-CA; the customer's otherwise.")
-    ] = None,
-    consent: Annotated[
-        list[str] | None, typer.Option(help="PURPOSE=granted|denied; may be repeated.")
-    ] = None,
+    customer: CustomerOption = None,
+    pack: PackOption = None,
+    jurisdiction: JurisdictionOption = None,
+    consent: ConsentOption = None,
     jsonl: Annotated[
         Path | None, typer.Option(help="A file with one JSON object a line; - for the input.")
     ] = None,

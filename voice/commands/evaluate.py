@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nlu.errors import AttuneError
+from voice.commands.options import ConsentOption, JurisdictionOption, PackOption
 
 if TYPE_CHECKING:
     from voice.evaluation.inputs import Gathered
@@ -41,13 +42,9 @@ def evaluate(
     ray: Annotated[
         str | None, typer.Option(help="Address of a Ray cluster, or local (extra 'ray').")
     ] = None,
-    consent: Annotated[
-        list[str] | None, typer.Option(help="PURPOSE=granted|denied; may be repeated.")
-    ] = None,
-    jurisdiction: Annotated[
-        str | None, typer.Option(help="Code such as DE, UK, US-CA; the customer's otherwise.")
-    ] = None,
-    pack: Annotated[str | None, typer.Option(help="Pack name or folder.")] = None,
+    consent: ConsentOption = None,
+    jurisdiction: JurisdictionOption = None,
+    pack: PackOption = None,
     recognizer: Annotated[
         str | None, typer.Option(help="auto, whisper or sphinx; the settings' otherwise.")
     ] = None,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nlu.errors import AttuneError
+from voice.commands.options import RecognizerOption
 
 if TYPE_CHECKING:
     from voice.evaluation.rehearsal.results import Result
@@ -20,14 +20,6 @@ app = typer.Typer(add_completion=False)
 
 _LOG_WIDTH = 200
 _COLOURS = {"passed": "green", "failed": "red", "known": "yellow"}
-
-
-class RecognizerKind(StrEnum):
-    """Which recogniser to use."""
-
-    AUTO = "auto"
-    WHISPER = "whisper"
-    SPHINX = "sphinx"
 
 
 @app.command()
@@ -41,9 +33,7 @@ def rehearse(
     ),
     junit: Annotated[Path | None, typer.Option(help="Write JUnit XML here, for a CI.")] = None,
     repeat: Annotated[int, typer.Option(min=1, max=1000, help="Perform each so often.")] = 1,
-    recognizer: Annotated[
-        RecognizerKind | None, typer.Option(help="Speech recogniser; auto picks by what is here.")
-    ] = None,
+    recognizer: RecognizerOption = None,
     words: Annotated[
         bool, typer.Option("--words", help="The dialogue alone, without sound: quick, for packs.")
     ] = False,

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
+from voice.commands.options import PackOption
+
 app = typer.Typer(add_completion=False)
 
 
@@ -17,7 +19,7 @@ def serve(
     audiosocket_port: Annotated[
         int, typer.Option(min=0, max=65_535, help="Asterisk's AudioSocket.")
     ] = 9_092,
-    pack: Annotated[str | None, typer.Option(help="Pack name or folder.")] = None,
+    pack: PackOption = None,
     certificate: Annotated[
         Path | None, typer.Option(help="TLS certificate (PEM), with --key.")
     ] = None,

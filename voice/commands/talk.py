@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from voice.commands.call import RecognizerKind
+from voice.commands.options import (
+    ConsentOption,
+    CustomerOption,
+    JurisdictionOption,
+    PackOption,
+    PhoneOption,
+    RecognizerOption,
+    TurnsAsJson,
+    caller_identity,
+    open_engines,
+)
 
 if TYPE_CHECKING:
     from voice.channels.microphone import MicrophoneChannel
@@ -20,18 +30,12 @@ app = typer.Typer(add_completion=False)
 
 @app.command()
 def talk(
-    customer: Annotated[str | None, typer.Option(help="Who you are, by customer id.")] = None,
-    phone: Annotated[str | None, typer.Option(help="The number that you call from.")] = None,
-    pack: Annotated[str | None, typer.Option(help="Pack name or folder.")] = None,
-    jurisdiction: Annotated[
-        str | None, typer.Option(help="Code such as DE, UK, US-CA; the customer's otherwise.")
-    ] = None,
-    consent: Annotated[
-        list[str] | None, typer.Option(help="PURPOSE=granted|denied; may be repeated.")
-    ] = None,
-    recognizer: Annotated[
-        RecognizerKind | None, typer.Option(help="Speech recogniser; auto picks by what is here.")
-    ] = None,
+    customer: CustomerOption = None,
+    phone: PhoneOption = None,
+    pack: PackOption = None,
+    jurisdiction: JurisdictionOption = None,
+    consent: ConsentOption = None,
+    recognizer: RecognizerOption = None,
     headphones: Annotated[
         bool, typer.Option("--headphones", help="Full duplex: no echo has to be taken out.")
     ] = False,
@@ -51,31 +55,20 @@ def talk(
     out: Annotated[
         Path | None, typer.Option(help="Folder for the results; nothing is kept without it.")
     ] = None,
-    json_lines: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object for each turn, nothing else.")
-    ] = False,
+    json_lines: TurnsAsJson = False,
 ) -> None:
     """Talk to the assistant through microphone and loudspeaker.
 
     Keys: q ends the call, 0-9 * # are telephone keys, space talks (with --push-to-talk).
     With --out it writes turns.jsonl, conversation.wav and report.html, as `attune call` does.
     """
-    from dialogue.customers.consent import parse_consents
-    from voice.engines import CallerIdentity
-    from voice.settings import load
-
     if list_devices:
         _show_devices()
         return
-    identity = CallerIdentity(
-        customer=customer,
-        phone=phone,
-        jurisdiction=jurisdiction,
-        consents=parse_consents(consent or []),
-    )
+    identity = caller_identity(customer, phone, jurisdiction, consent)
     card = _sound_card(input_device, output_device)
     try:
-        with _engines(load(), pack, recognizer.value if recognizer else None) as engines:
+        with open_engines(pack, recognizer) as engines:
             _converse(engines, card, identity, headphones, push_to_talk, out, json_lines)
     finally:
         card.close()
@@ -85,14 +78,6 @@ def _sound_card(input_device: str | None, output_device: str | None) -> Any:
     from voice.channels.sound_card import SoundCard
 
     return SoundCard(input_device, output_device)
-
-
-def _engines(settings: Any, pack: str | None, recognizer: Any) -> Any:
-    from contextlib import closing
-
-    from voice.engines import Engines
-
-    return closing(Engines.open(settings, pack=pack, recognizer=recognizer))
 
 
 def _show_devices() -> None:

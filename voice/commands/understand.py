@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nlu.errors import AttuneError
+from voice.commands.options import PackOption
 from voice.json_lines import filled_lines, json_object
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def understand(
         Path | None,
         typer.Option(help="A recording of the caller; transcribed unless --text is given."),
     ] = None,
-    pack: Annotated[str | None, typer.Option(help="Pack name or folder.")] = None,
+    pack: PackOption = None,
     jsonl: Annotated[
         Path | None,
         typer.Option(help='A file with one {"text":..., "audio":...} a line; - for the input.'),
