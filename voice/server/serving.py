@@ -105,6 +105,8 @@ class Serving:
         web = asyncio.ensure_future(self._listen())
         try:
             await self._switchboard.warm_up()
+            if self.listening:
+                self._say_where()
             stopped = asyncio.ensure_future(self._stop.wait())
             await asyncio.wait({web, stopped}, return_when=asyncio.FIRST_COMPLETED)
             stopped.cancel()
@@ -116,6 +118,13 @@ class Serving:
             self._web.should_exit = True
             self._leave_signals()
             await web
+
+    def _say_where(self) -> None:
+        scheme = "https" if self._listening.certificate else "http"
+        at = f"{scheme}://{self._listening.host}:{self.web_port}"
+        log.info("ready: %s/kiosk for visitors, %s/desk for agents", at, at)
+        if self.audiosocket_port is not None:
+            log.info("ready: AudioSocket on %s:%d", self._listening.host, self.audiosocket_port)
 
     async def _listen(self) -> None:
         listening = self._listening
