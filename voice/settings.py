@@ -67,6 +67,23 @@ class Settings(BaseSettings):
         """The database's URL: as set, or SQLite in the data folder."""
         return self.database_url or f"sqlite:///{self.data_dir / 'attune.db'}"
 
+    def secret(self, name: str) -> str | None:
+        """The secret in setting `name`, or in the file that setting `name`_file names.
+
+        Raises `AttuneError` when that file cannot be read.
+        """
+        value: SecretStr | None = getattr(self, name)
+        path: Path | None = getattr(self, f"{name}_file")
+        if value is not None or path is None:
+            return None if value is None else value.get_secret_value()
+        try:
+            return path.read_text(encoding="utf-8").strip() or None
+        except (OSError, UnicodeDecodeError):
+            raise AttuneError(
+                f"{path} cannot be read; setting '{name}_file' has to name a text file that holds "
+                "the secret."
+            ) from None
+
     @classmethod
     def settings_customise_sources(
         cls,

@@ -22,7 +22,6 @@ from dialogue.consent_question import voice_question
 from dialogue.customers.consent import grants_for
 from dialogue.regulation import load as load_regulations
 from dialogue.types import ConsentState, CustomerContext, Purpose
-from nlu.errors import AttuneError
 from voice.channels.browser import BrowserChannel, Wishes
 from voice.channels.line import LiveLine
 from voice.channels.live import LineLimits
@@ -38,7 +37,6 @@ from voice.server.kiosk_tokens import VALID_S, KioskTokens
 from voice.server.origins import Origins
 from voice.server.switchboard import BUSY, SORRY, Switchboard
 from voice.server.twilio import POLICY_VIOLATION, StarletteSocket
-from voice.settings import Settings
 from voice.types import RATE_HZ
 
 TRY_AGAIN_LATER = 1013
@@ -75,7 +73,7 @@ class Kiosk:
         self.origins = Origins(
             [*settings.kiosk_origins, *([settings.public_url] if settings.public_url else [])]
         )
-        self.key = _key(settings)
+        self.key = settings.secret("kiosk_key")
         self.regulation = load_regulations().row(settings.jurisdiction)
         self.limits = LineLimits(
             dead_after_s=settings.kiosk_longest_s, longest_s=settings.kiosk_longest_s
@@ -271,18 +269,3 @@ def _token(websocket: WebSocket, offered: list[str]) -> str:
 
 def _address(connection: Request | WebSocket) -> str:
     return connection.client.host if connection.client else "unknown"
-
-
-def _key(settings: Settings) -> str | None:
-    if settings.kiosk_key is not None:
-        return settings.kiosk_key.get_secret_value()
-    path = settings.kiosk_key_file
-    if path is None:
-        return None
-    try:
-        return path.read_text(encoding="utf-8").strip() or None
-    except (OSError, UnicodeDecodeError):
-        raise AttuneError(
-            f"{path} cannot be read; setting 'kiosk_key_file' has to name a text file that holds "
-            "the key."
-        ) from None

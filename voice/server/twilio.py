@@ -46,7 +46,7 @@ class TwilioAccount:
         Raises `AttuneError` for a token file that cannot be read and a handoff number without an
         account.
         """
-        token = _token(settings)
+        token = settings.secret("twilio_auth_token")
         if token is None:
             return None
         calls = None
@@ -61,21 +61,6 @@ class TwilioAccount:
             )
         public_url = settings.public_url.rstrip("/") if settings.public_url else None
         return cls(token, public_url, calls)
-
-
-def _token(settings: Settings) -> str | None:
-    if settings.twilio_auth_token is not None:
-        return settings.twilio_auth_token.get_secret_value()
-    path = settings.twilio_auth_token_file
-    if path is None:
-        return None
-    try:
-        return path.read_text(encoding="utf-8").strip() or None
-    except (OSError, UnicodeDecodeError):
-        raise AttuneError(
-            f"{path} cannot be read; setting 'twilio_auth_token_file' has to name a text file "
-            "that holds the token."
-        ) from None
 
 
 def twilio_router(switchboard: Switchboard, account: TwilioAccount | None) -> APIRouter:
