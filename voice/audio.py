@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ CallerChannel = Literal["left", "right", "mono"]
 MIN_RATE_HZ = 4_000
 MAX_RATE_HZ = 192_000
 _BLOCK_SECONDS = 2.0
+_LEAST_FRAMES = 256
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,18 +143,38 @@ def stream_channel(
     """
     resampler = Resampler(info.rate_hz, rate_hz)
     size = int(info.rate_hz * _BLOCK_SECONDS)
-    with soundfile.SoundFile(str(info.path)) as file:
-        while True:
-            try:
-                block = file.read(size, dtype="float32", always_2d=True)
-            except soundfile.LibsndfileError:
-                break
-            if len(block) == 0:
-                break
-            yield resampler.push(np.nan_to_num(_one_channel(block, channel)))
+    for block in _blocks(info, size):
+        yield resampler.push(np.nan_to_num(_one_channel(block, channel)))
     tail = resampler.push(np.zeros(0, dtype=np.float32), last=True)
     if len(tail):
         yield tail
+
+
+def _blocks(info: RecordingInfo, size: int) -> Iterator[npt.NDArray[np.float32]]:
+    """The recording in blocks of `size` frames, [frames, channels].
+
+    What a damaged file still holds is read in small pieces: a decoder that fails within a block
+    gives nothing of it.
+    """
+    whole = 0
+    for step in (size, _LEAST_FRAMES):
+        read = 0
+        try:
+            with soundfile.SoundFile(str(info.path)) as file:
+                while len(block := file.read(step, dtype="float32", always_2d=True)):
+                    read += len(block)
+                    if read > whole:
+                        yield block[whole - read :]
+                        whole = read
+            return
+        except soundfile.LibsndfileError:
+            continue
+    log.warning(
+        "%s is damaged: %.1f of %.1f s could be read; record or copy it again.",
+        info.path,
+        whole / info.rate_hz,
+        info.duration_ms / 1000,
+    )
 
 
 def _one_channel(block: npt.NDArray[np.float32], channel: CallerChannel) -> Samples:

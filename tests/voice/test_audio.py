@@ -99,6 +99,20 @@ def test_a_truncated_wav_gives_what_it_holds(tmp_path: Path) -> None:
     assert len(audio.read_audio(path)) == pytest.approx(16000, abs=10)
 
 
+@pytest.mark.parametrize("share", [0.15, 0.5, 0.9])
+def test_a_truncated_flac_gives_what_it_holds_and_says_so(
+    tmp_path: Path, samples_dir: Path, share: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = samples_dir / "wants_human.flac"
+    cut = tmp_path / "cut.flac"
+    cut.write_bytes(whole.read_bytes()[: int(share * whole.stat().st_size)])
+    expected = audio.read_audio(whole)
+    got = audio.read_audio(cut)
+    assert len(got) > 0.5 * share * len(expected)
+    assert np.array_equal(got[:-2000], expected[: len(got) - 2000])
+    assert "cut.flac is damaged" in caplog.text
+
+
 @given(st.lists(st.integers(1, 700), min_size=1, max_size=12))
 def test_streaming_resampling_has_no_seams(sizes: list[int]) -> None:
     signal = tone(8000, 0.6)
