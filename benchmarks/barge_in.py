@@ -188,8 +188,7 @@ def slams(data: Path, random: np.random.Generator) -> Iterator[Item]:
         for path in (data / "noise").glob(f"*{end}"):
             sound = trimmed(read_audio(path, "mono").astype(np.float64))
             yield Item("slam", path.stem, sound, True)
-    with (data / "noise" / "clips.csv").open(encoding="utf-8") as file:
-        rooms = [row["file"] for row in csv.DictReader(file) if row["kind"] == "impulse response"]
+    rooms = [row["file"] for row in clips(data, "noise") if row["kind"] == "impulse response"]
     while True:
         room = read_audio(data / "noise" / str(random.choice(rooms)), "mono").astype(np.float64)
         body = random.normal(0, 1, int(RATE_HZ * random.uniform(0.01, 0.06)))
@@ -233,14 +232,19 @@ def tune(random: np.random.Generator) -> Sound:
     return out / np.abs(out).max()
 
 
+def clips(data: Path, corpus: str) -> list[dict[str, str]]:
+    """The table of a corpus."""
+    with (data / corpus / "clips.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 # --- real interruptions -----------------------------------------------------------------------
 
 
 def interruptions(data: Path) -> list[Item]:
     found = []
     for corpus, count, column in (("librispeech", 60, "speaker"), ("ravdess", 40, "emotion")):
-        with (data / corpus / "clips.csv").open(encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        rows = clips(data, corpus)
         if corpus == "librispeech":
             rows = list({row["speaker"]: row for row in rows}.values())
         else:
@@ -254,8 +258,7 @@ def interruptions(data: Path) -> list[Item]:
 
 def babble(data: Path, random: np.random.Generator) -> Sound:
     """Six readers at once, 30 s."""
-    with (data / "librispeech" / "clips.csv").open(encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if float(row["seconds"]) > 8]
+    rows = [row for row in clips(data, "librispeech") if float(row["seconds"]) > 8]
     mixed = np.zeros(30 * RATE_HZ)
     for row in random.choice(np.asarray(rows), 6, replace=False):
         sound = read_audio(data / "librispeech" / row["file"]).astype(np.float64)
@@ -327,8 +330,7 @@ def measure_real(items: list[Item], telephone: bool, show: bool) -> None:
 def measure_early(data: Path, telephone: bool) -> None:
     """People who speak from the very beginning of the assistant's first words on, for 4 s."""
     random = np.random.default_rng(4)
-    with (data / "librispeech" / "clips.csv").open(encoding="utf-8") as file:
-        rows = list({row["speaker"]: row for row in csv.DictReader(file)}.values())[:40]
+    rows = list({row["speaker"]: row for row in clips(data, "librispeech")}.values())[:40]
     sounds = [
         trimmed(read_audio(data / "librispeech" / row["file"]).astype(np.float64)) for row in rows
     ]

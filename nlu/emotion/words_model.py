@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from nlu.emotion.labels import GOEMOTIONS
 from nlu.emotion.word_pairs import WordPairs
 from nlu.errors import AttuneError
 from nlu.wordpiece import WordPiece
@@ -23,7 +24,7 @@ Matrix = npt.NDArray[np.float32]
 
 SHIPPED = Path(__file__).parent.parent / "weights" / "text.npz"
 LONGEST = 192
-LABELS = 28
+LABELS = len(GOEMOTIONS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

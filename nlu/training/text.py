@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from nlu.emotion.labels import GOEMOTIONS, heads
 from nlu.emotion.phrase_bank import EMOTIONS
+from nlu.emotion.words_model import LABELS
 from nlu.training import service, text_measures
 from nlu.training import texts as corpora
 from nlu.training.encoder import Teacher
@@ -66,16 +67,17 @@ def train(
     """
     prepared = prepare(data, seed, settings)
     members = [train_member(prepared, seed + at, settings) for at in range(settings.members)]
-    rows = corpora.goemotions(data, "train")
-    labels = label_targets(rows)[:, : len(GOEMOTIONS)]
-    pairs = train_pairs([row.text for row in rows], labels, seed, settings.pairs)
+    labels = prepared.examples.targets[: len(prepared.reddit), :LABELS]
+    pairs = train_pairs(prepared.reddit, labels, seed, settings.pairs)
     return write(prepared, members, pairs, data, out, seed, settings)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """Everything that the members are trained from."""
+    """Everything that the members and the word pairs are trained from."""
 
+    reddit: list[str]
+    """The texts of GoEmotions, which are the first of the examples."""
     pieces: list[str]
     start: Matrix
     prior: Matrix
@@ -86,7 +88,8 @@ def prepare(data: Path, seed: int, settings: TextSettings) -> Prepared:
     """Read the corpora, choose the pieces, make the noisy versions."""
     rows = corpora.goemotions(data, "train")
     desk = desk_rows(data, seed, settings)
-    written = [row.text for row in rows] + [text for text, _ in desk]
+    reddit = [row.text for row in rows]
+    written = reddit + [text for text, _ in desk]
     base = Teacher()
     pieces = _pieces(base.vocabulary, written, settings.most_pieces)
     words = WordPiece(pieces)
@@ -100,7 +103,7 @@ def prepare(data: Path, seed: int, settings: TextSettings) -> Prepared:
     rate = np.clip(targets.mean(0), 1e-3, 0.5)
     prior = np.concatenate((np.log(rate / (1 - rate)), np.zeros(7))).astype(np.float32)
     start = _start_vectors(base, pieces, settings.student.dimensions)
-    return Prepared(pieces, start, prior, examples)
+    return Prepared(reddit, pieces, start, prior, examples)
 
 
 def desk_rows(data: Path, seed: int, settings: TextSettings) -> service.Rows:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from nlu.emotion.labels import EKMAN, GOEMOTIONS, SENTIMENT, heads
 from nlu.emotion.phrase_bank import EMOTIONS, PhraseBank, closeness
-from nlu.emotion.words_model import WordsModel
+from nlu.emotion.words_model import LABELS, WordsModel
 from nlu.encoder import Encoder
 from nlu.training import service
 from nlu.training import texts as corpora
@@ -20,10 +20,10 @@ from nlu.training import texts as corpora
 Matrix = npt.NDArray[np.float64]
 
 SETS = {
-    "28 labels": slice(0, 28),
-    "Ekman": slice(28, 28 + len(EKMAN)),
-    "4 groups": slice(28 + len(EKMAN), 28 + len(EKMAN) + len(SENTIMENT)),
-    "7 service": slice(28 + len(EKMAN) + len(SENTIMENT), len(heads())),
+    "28 labels": slice(0, LABELS),
+    "Ekman": slice(LABELS, LABELS + len(EKMAN)),
+    "4 groups": slice(LABELS + len(EKMAN), LABELS + len(EKMAN) + len(SENTIMENT)),
+    "7 service": slice(LABELS + len(EKMAN) + len(SENTIMENT), len(heads())),
 }
 CONDITIONS = ("as written", "speech-like", "15 % word errors")
 
@@ -96,7 +96,7 @@ def label_logits(model: WordsModel, texts: Sequence[str]) -> Matrix:
 
 def joined(labels: Matrix) -> Matrix:
     """Logits of groups: the mean of their own output and of the chance that any label holds."""
-    chances = 1 / (1 + np.exp(-labels[:28]))
+    chances = 1 / (1 + np.exp(-labels[:LABELS]))
     result = labels.copy()
     number = {name: at for at, name in enumerate(GOEMOTIONS)}
     for at, head in enumerate(heads()):
@@ -119,10 +119,12 @@ def measure(model: WordsModel, encoder: Encoder, data: Path, seed: int) -> dict[
             for name, part in SETS.items()
         }
         if condition == CONDITIONS[0]:
-            found["interval_28_labels"] = _interval(said[:, :28], test.targets[:, :28])
+            found["interval_28_labels"] = _interval(said[:, :LABELS], test.targets[:, :LABELS])
         if condition == CONDITIONS[2]:
-            chances = 1 / (1 + np.exp(-logits[:, :28] / float(model.temperatures[0])))
-            found["ece_28_labels_word_errors"] = round(label_ece(chances, test.targets[:, :28]), 4)
+            chances = 1 / (1 + np.exp(-logits[:, :LABELS] / float(model.temperatures[0])))
+            found["ece_28_labels_word_errors"] = round(
+                label_ece(chances, test.targets[:, :LABELS]), 4
+            )
     bank = PhraseBank({}, encoder)
     sure = test.emotion >= 0
     texts = [text for text, keep in zip(test.texts[CONDITIONS[2]], sure, strict=True) if keep]
@@ -252,9 +254,9 @@ def _gap(sure: Matrix, right: npt.NDArray[np.bool_], bins: int) -> float:
 
 def _label_temperature(logits: Matrix, wanted: npt.NDArray[np.bool_]) -> float:
     grid = np.linspace(0.5, 3.0, 51)
-    part = logits[:, :28]
+    part = logits[:, :LABELS]
     return float(
-        min(grid, key=lambda one: label_ece(1 / (1 + np.exp(-part / one)), wanted[:, :28]))
+        min(grid, key=lambda one: label_ece(1 / (1 + np.exp(-part / one)), wanted[:, :LABELS]))
     )
 
 
