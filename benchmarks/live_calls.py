@@ -2,24 +2,30 @@
 
     python benchmarks/live_calls.py [--calls N] [--turns N] [--wire WIRE]
 
-`WIRE` is audiosocket, twilio, kiosk, both (the telephones) or all; the calls take turns in it.
+`WIRE` is audiosocket, twilio, kiosk, both (the telephones) or all; the callers take turns in it.
+Each of the N callers says N turns of the shipped recordings, and calls again when a recording is
+over. They run in a process of their own.
 
 Prints, over all turns: the gap from the last sample that a caller sent to the first sound that came
-back (p50, p95), as the caller hears it; the same by the server's own records; the CPU of the
-server's process as a share of one core (callers included, they run in it: about 1 % each), and how
-much of it was recognition; and whether every turn was answered. One call takes about half a minute.
+back (p50, p95), as the caller hears it; the same by the server's own records; what became of every
+turn that was said; and the server's CPU, as points of one core for as many calls under way at once
+as there are callers: recognition, voice features, understanding and deciding, speech with its
+worker processes, and the event loop with all that is done for each 20 ms frame.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
+import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
-from dataclasses import replace
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -49,6 +55,7 @@ from voice.types import (  # noqa: E402
     Recognizer,
     RecognizerStream,
     Transcript,
+    TurnDropped,
     TurnFinished,
     TurnRecord,
 )
@@ -57,39 +64,115 @@ T = TypeVar("T")
 TOKEN = "benchmark"
 WIRES = {"both": ["audiosocket", "twilio"], "all": ["audiosocket", "twilio", "kiosk"]}
 SAMPLES = ("neutral_where_is_my_order", "telephone_refund", "confused_bill", "angry_damaged_item")
+TURNS_A_CALL = 3
 
 
-async def measure(calls: int, turns: int, wire: str, settings: Settings) -> None:
+@dataclass
+class Heard:
+    """What the callers did and heard."""
+
+    gaps_s: list[float] = field(default_factory=list)
+    said: int = 0
+    calls: int = 0
+    call_s: float = 0.0
+
+
+@dataclass
+class Seen:
+    """What the server said of its calls."""
+
+    records: list[TurnRecord] = field(default_factory=list)
+    dropped: int = 0
+
+    def __call__(self, _: str, event: CallEvent) -> None:
+        """Take an event of a call."""
+        if isinstance(event, TurnFinished):
+            self.records.append(event.record)
+        self.dropped += isinstance(event, TurnDropped)
+
+
+async def measure(options: argparse.Namespace, settings: Settings) -> None:
     with closing(Engines.open(settings)) as engines:
         booked = Booked(engines.recognizer)
         board = Switchboard(replace(engines, recognizer=booked))
-        records: list[TurnRecord] = []
-
-        def watch(_: str, event: CallEvent) -> None:
-            if isinstance(event, TurnFinished):
-                records.append(event.record)
-
-        board.watchers.append(watch)
+        seen = Seen()
+        board.watchers.append(seen)
         serving = Serving(board, Listening(port=0, audiosocket_port=0))
         task = asyncio.ensure_future(serving.run())
         while not serving.listening and not task.done():
             await asyncio.sleep(0.05)
-        booked.cpu_s = 0.0
-        cpu_s, wall_s = time.process_time(), time.monotonic()
-        held = (hold(serving, index, turns, wire) for index in range(calls))
-        gaps_s = [gap for call in await asyncio.gather(*held) for gap in call]
-        cpu_s, wall_s = time.process_time() - cpu_s, time.monotonic() - wall_s
+        booked.cpu_s, before = 0.0, cpu_s()
+        callers = await asyncio.create_subprocess_exec(
+            sys.executable, __file__, "--ports", f"{serving.web_port},{serving.audiosocket_port}",
+            "--calls", str(options.calls), "--turns", str(options.turns), "--wire", options.wire,
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        said, _ = await callers.communicate()
+        spent = {name: value - before[name] for name, value in cpu_s().items()}
         serving.stop()
         await task
-    show("gap as heard", [1_000.0 * gap for gap in gaps_s])
-    show("gap by the record", [r.latency_ms["gap"] for r in records if "gap" in r.latency_ms])
-    failed = sum(record.fallback is not None for record in records)
-    print(f"{calls} calls, {len(records)} turns, {failed} answered with a fallback")
-    share, recognising = 100 * cpu_s / wall_s, 100 * booked.cpu_s / wall_s
+    heard = Heard(**json.loads(said))
+    show("gap as heard", [1_000.0 * gap for gap in heard.gaps_s])
+    show("gap by the record", [r.latency_ms["gap"] for r in seen.records if "gap" in r.latency_ms])
+    show_turns(heard, seen)
+    show_cpu(options.calls / heard.call_s, booked.cpu_s, spent, seen)
+
+
+def cpu_s() -> dict[str, float]:
+    """CPU seconds so far: of this process, of its event loop's thread, of its speech workers."""
+    workers = 0.0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, ValueError, IndexError):
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            if int(fields[1]) == os.getpid() and b"worker_process" in _command(folder):
+                workers += sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+    return {"process": time.process_time(), "loop": time.thread_time(), "workers": workers}
+
+
+def _command(folder: Path) -> bytes:
+    return (folder / "cmdline").read_bytes()
+
+
+def show(name: str, values_ms: list[float]) -> None:
+    """Percentiles of a list of milliseconds."""
+    if values_ms:
+        p50, p95 = np.percentile(values_ms, [50, 95])
+        print(f"{name}: p50 {p50:.0f} ms, p95 {p95:.0f} ms ({len(values_ms)} turns)")
+
+
+def show_turns(heard: Heard, seen: Seen) -> None:
+    """What became of every turn."""
+    fallbacks = Counter(r.fallback for r in seen.records if r.fallback is not None)
     print(
-        f"CPU {share:.0f} % of a core, {share / calls:.1f} % a call: recognition "
-        f"{recognising / calls:.1f} %, everything else {(share - recognising) / calls:.1f} %"
+        f"{heard.said} turns said in {heard.calls} calls, {len(heard.gaps_s)} heard an answer; "
+        f"{len(seen.records)} records ({sum(fallbacks.values())} with a fallback), "
+        f"{seen.dropped} taken for no speech"
     )
+    for reason, count in fallbacks.items():
+        print(f"  fallback, {count} times: {reason}")
+
+
+def show_cpu(scale: float, recognition_s: float, spent: dict[str, float], seen: Seen) -> None:
+    """The server's CPU in points of a core; `scale` is calls at once a second of call."""
+    stages: Counter[str] = Counter()
+    for record in seen.records:
+        stages.update({k: v / 1000.0 for k, v in record.extra.get("cpu_ms", {}).items()})
+    threads_s = spent["process"] - spent["loop"] - recognition_s
+    parts_s = {
+        "voice features": stages["voice_emotion"],
+        "understanding and deciding": sum(
+            stages[name] for name in ("understanding", "decision", "actions")
+        ),
+        "speech": stages["speech"],
+        "speech workers": spent["workers"],
+        "event loop": spent["loop"],
+    }
+    parts_s["other threads"] = threads_s - sum(list(parts_s.values())[:3])
+    rest_s = spent["process"] + spent["workers"] - recognition_s
+    print(f"CPU, points of a core: recognition {100 * scale * recognition_s:.1f}, "
+          f"everything else {100 * scale * rest_s:.1f}")  # fmt: skip
+    for name, part_s in parts_s.items():
+        print(f"  {name}: {100 * scale * part_s:.1f}")
 
 
 class Booked:
@@ -134,51 +217,70 @@ class BookedStream:
 
     def close(self) -> None:
         """Free it."""
-        self._stream.close()
+        self._booked.timed(self._stream.close)
 
 
-async def hold(serving: Serving, index: int, turns: int, wire: str) -> list[float]:
-    """One call; they begin a second apart."""
-    await asyncio.sleep(index)
+async def call_all(options: argparse.Namespace) -> Heard:
+    """All callers at once; they begin a second apart."""
+    heard = Heard()
+    ports = [int(port) for port in options.ports.split(",")]
+    wires = WIRES.get(options.wire, [options.wire])
+
+    async def caller(index: int) -> None:
+        await asyncio.sleep(index)
+        left, recording = options.turns, index
+        while left > 0:
+            turns = min(left, TURNS_A_CALL)
+            await hold(ports, wires[index % len(wires)], recording, turns, heard)
+            left, recording = left - turns, recording + 1
+
+    await asyncio.gather(*(caller(index) for index in range(options.calls)))
+    return heard
+
+
+async def hold(ports: list[int], wire: str, recording: int, turns: int, heard: Heard) -> None:
+    """One call: the first turn interrupts the greeting."""
     caller: Caller
-    wires = WIRES.get(wire, [wire])
-    chosen = wires[index % len(wires)]
-    if chosen == "twilio":
-        caller = TwilioCaller(serving.web_port, TOKEN)
-    elif chosen == "kiosk":
-        caller = KioskCaller(serving.web_port)
+    if wire == "twilio":
+        caller = TwilioCaller(ports[0], TOKEN)
+    elif wire == "kiosk":
+        caller = KioskCaller(ports[0])
     else:
-        caller = AudioSocketCaller(serving.audiosocket_port or 0)
-    rate_hz = KIOSK_HZ if chosen == "kiosk" else 8_000
-    said = turns_of(ROOT / "audio_samples" / f"{SAMPLES[index % len(SAMPLES)]}.flac", rate_hz)
+        caller = AudioSocketCaller(ports[1])
+    rate_hz = KIOSK_HZ if wire == "kiosk" else 8_000
+    name = SAMPLES[recording % len(SAMPLES)]
+    said = turns_of(ROOT / "audio_samples" / f"{name}.flac", rate_hz)[:turns]
+    began_s = time.monotonic()
     async with caller:
-        return await caller.converse(said[:turns], barge_in=True)
-
-
-def show(name: str, values_ms: list[float]) -> None:
-    if values_ms:
-        p50, p95 = np.percentile(values_ms, [50, 95])
-        print(f"{name}: p50 {p50:.0f} ms, p95 {p95:.0f} ms ({len(values_ms)} turns)")
+        gaps_s = await caller.converse(said, barge_in=True)
+    heard.call_s += time.monotonic() - began_s
+    heard.gaps_s += gaps_s
+    heard.said += len(said)
+    heard.calls += 1
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--calls", type=int, default=1)
-    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--calls", type=int, default=1, help="calls at once")
+    parser.add_argument("--turns", type=int, default=3, help="turns of each caller")
     parser.add_argument(
         "--wire", choices=["audiosocket", "twilio", "kiosk", "both", "all"], default="both"
     )
+    parser.add_argument("--ports", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        settings = Settings(
-            data_dir=Path(folder),
-            recognizer="sphinx",
-            most_calls=max(2, options.calls),
-            most_calls_per_address=max(2, options.calls),
-            twilio_auth_token=SecretStr(TOKEN),
-        )
-        with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
-            runner.run(measure(options.calls, options.turns, options.wire, settings))
+    with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
+        if options.ports:
+            print(json.dumps(asdict(runner.run(call_all(options)))))
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            settings = Settings(
+                data_dir=Path(folder),
+                recognizer="sphinx",
+                most_calls=max(2, options.calls),
+                most_calls_per_address=max(2, options.calls),
+                twilio_auth_token=SecretStr(TOKEN),
+            )
+            runner.run(measure(options, settings))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ Silero idle while nothing happens. Thresholds: hysteresis 0.5 / 0.35 as recommen
 from __future__ import annotations
 
 import functools
+import math
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,8 +105,8 @@ class SpeechDetector:
         self._gate = webrtcvad.Vad(GATE_MODE)
         self._silero = Silero()
         self._floor = NoiseFloor()
-        self._pending: npt.NDArray[np.float32] = np.zeros(0, dtype=np.float32)
-        self._recent: deque[npt.NDArray[np.float32]] = deque(maxlen=_PREROLL_WINDOWS)
+        self._pending: Pcm = np.zeros(0, dtype=np.int16)
+        self._recent: deque[Pcm] = deque(maxlen=_PREROLL_WINDOWS)
         self._gate_open_until_ms = -1
         self._listening = False
         self._probability = 0.0
@@ -118,7 +119,7 @@ class SpeechDetector:
         floor_db = self._floor.push(level_db)
         if self._gate.is_speech(samples.tobytes(), RATE_HZ):
             self._gate_open_until_ms = frame.start_ms + GATE_HOLD_MS
-        self._pending = np.concatenate([self._pending, samples.astype(np.float32) / 32768.0])
+        self._pending = np.concatenate((self._pending, samples))
         while len(self._pending) >= _WINDOW:
             window, self._pending = self._pending[:_WINDOW], self._pending[_WINDOW:]
             self._judge(window, frame.start_ms <= self._gate_open_until_ms)
@@ -126,7 +127,7 @@ class SpeechDetector:
         self._speech = self._probability >= threshold
         return VoiceActivity(self._probability, self._speech, level_db, floor_db)
 
-    def _judge(self, window: npt.NDArray[np.float32], gate_open: bool) -> None:
+    def _judge(self, window: Pcm, gate_open: bool) -> None:
         if not gate_open:
             self._recent.append(window)
             self._listening = False
@@ -135,10 +136,10 @@ class SpeechDetector:
         if not self._listening:
             self._silero.reset()
             for earlier in self._recent:
-                self._silero.probability(earlier)
+                self._silero.probability(_floats(earlier))
             self._recent.clear()
             self._listening = True
-        self._probability = self._silero.probability(window)
+        self._probability = self._silero.probability(_floats(window))
 
 
 def _full(samples: Pcm) -> Pcm:
@@ -148,6 +149,11 @@ def _full(samples: Pcm) -> Pcm:
     return np.pad(samples[:length], (0, max(0, length - len(samples))))
 
 
+def _floats(samples: Pcm) -> npt.NDArray[np.float32]:
+    return samples.astype(np.float32) / np.float32(32768.0)
+
+
 def _level_db(samples: Pcm) -> float:
-    power = float(np.mean(np.square(samples.astype(np.float32)))) / 32768.0**2
-    return 10.0 * float(np.log10(power + 1e-12))
+    wide = samples.astype(np.int64)
+    power = int(np.dot(wide, wide)) / len(samples) / 32768.0**2
+    return 10.0 * math.log10(power + 1e-12)

@@ -72,6 +72,32 @@ async def test_a_hole_is_filled_with_silence_and_a_late_burst_is_not_lost() -> N
     assert len([frame async for frame in frames]) == 20
 
 
+async def test_a_stall_of_our_own_is_no_hole() -> None:
+    clock = Hands()
+    line = arrivals(clock)
+    line.push(PACKET)
+    frames = line.frames()
+    await anext(frames)
+
+    async def read_at_last() -> None:
+        await asyncio.sleep(0)
+        line.push(PACKET)
+
+    clock.now_s += 0.4
+    reading = asyncio.create_task(read_at_last())
+    assert (await anext(frames)).samples.any()
+    await reading
+
+
+async def test_a_hole_is_noticed_while_nothing_comes() -> None:
+    line = Arrivals(LineLimits())
+    line.push(PACKET)
+    frames = line.frames()
+    await anext(frames)
+    async with asyncio.timeout(5):
+        assert not (await anext(frames)).samples.any()
+
+
 async def test_a_flood_is_dropped_beyond_two_seconds_ahead() -> None:
     line = arrivals(Hands())
     for _ in range(1_000):

@@ -16,7 +16,7 @@ from voice.turns.endpointing import (
     default_policies,
     stop_silence,
 )
-from voice.turns.interruption import InterruptionDetector, is_backchannel
+from voice.turns.interruption import InterruptionDetector, is_backchannel, quantile
 from voice.turns.prosody import PhraseEnd, phrase_end
 from voice.turns.tracker import (
     TurnEnded,
@@ -274,3 +274,11 @@ def test_words_that_only_say_i_am_listening(text: str) -> None:
 @pytest.mark.parametrize("text", ["okay but wait", "no", "stop", "yes i want a human", ""])
 def test_words_that_say_more(text: str) -> None:
     assert not is_backchannel(text)
+
+
+@given(
+    values=st.lists(st.floats(-120.0, 0.0), min_size=1, max_size=150),
+    share=st.floats(0.0, 1.0),
+)
+def test_a_quantile_is_what_numpy_says_it_is(values: list[float], share: float) -> None:
+    assert quantile(sorted(values), share) == pytest.approx(np.quantile(values, share), abs=1e-9)

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +26,8 @@ AHEAD_MS = 2_000
 dropped."""
 SEND_TIMEOUT_S = 5.0
 _TICK_S = 0.001
+_LOOKS = 5
+"""Turns of the event loop in which a packet that has come in gets from the socket to `push`."""
 
 Clock = Callable[[], float]
 
@@ -71,13 +72,16 @@ class Arrivals:
         self._pushed = self._popped = 0
         self._given_ms = 0
         self._over = False
-        self._wake = asyncio.Event()
+        self._waiter: asyncio.Future[None] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
         self.dropped = 0
 
     def push(self, samples: Pcm) -> None:
         """Take a packet."""
         self.alive()
-        joined = np.concatenate([self._rest, self._rate.push(samples)])
+        joined = self._rate.push(samples)
+        if len(self._rest):
+            joined = np.concatenate((self._rest, joined))
         whole = len(joined) // FRAME_SAMPLES * FRAME_SAMPLES
         for start in range(0, whole, FRAME_SAMPLES):
             if self._given_ms + len(self._ready) * FRAME_MS > self._clock_ms() + AHEAD_MS:
@@ -86,19 +90,17 @@ class Arrivals:
             self._pushed += 1
             self._ready.append(joined[start : start + FRAME_SAMPLES])
         self._rest = joined[whole:]
-        self._wake.set()
+        self._rouse()
 
     def press(self, key: str) -> None:
         """Take a key; it belongs to the next frame."""
         self.alive()
         self._keys += key
-        self._wake.set()
 
     def act(self, act: CallerAct) -> None:
         """Take something that the caller did; it follows what the caller said before."""
         self.alive()
         self._acts.append((self._pushed, act))
-        self._wake.set()
 
     def forget(self) -> None:
         """Drop what came in and was not yet given."""
@@ -118,12 +120,14 @@ class Arrivals:
     def end(self) -> None:
         """Nothing more will come."""
         self._over = True
-        self._wake.set()
+        self._rouse()
 
     async def frames(self) -> AsyncIterator[AudioFrame]:
         """20 ms at a time until the line ends, is silent for too long, or has lasted too long."""
+        looked = False
         while not self._given_up():
             if self._ready:
+                looked = False
                 self._popped += 1
                 yield self._frame(self._ready.popleft())
                 if self._ready:
@@ -132,13 +136,34 @@ class Arrivals:
             if self._over:
                 return
             late_ms = self._clock_ms() - self._given_ms
-            if late_ms > HOLE_MS:
+            if late_ms <= HOLE_MS:
+                await self._more_within((HOLE_MS - late_ms + FRAME_MS) / 1000.0)
+            elif looked:
                 yield self._frame(np.zeros(FRAME_SAMPLES, dtype=np.int16))
-                continue
-            self._wake.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout((HOLE_MS - late_ms + FRAME_MS) / 1000.0):
-                    await self._wake.wait()
+            else:
+                # Perhaps it is we who stood still, and the packets are there to be read.
+                looked = True
+                for _ in range(_LOOKS):
+                    await asyncio.sleep(0)
+
+    async def _more_within(self, wait_s: float) -> None:
+        """Return when something has come in, or when it may be time to look.
+
+        One alarm serves many packets: setting one for each would cost more than the packet.
+        """
+        loop = asyncio.get_running_loop()
+        if self._alarm is None:
+            self._alarm = loop.call_later(wait_s, self._ring)
+        self._waiter = loop.create_future()
+        await self._waiter
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._rouse()
+
+    def _rouse(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     def _frame(self, samples: Pcm) -> AudioFrame:
         keys, self._keys = self._keys, ""
@@ -262,21 +287,26 @@ class PacedSpeech:
 
     async def run(self, send: Callable[[Pcm], Awaitable[None]]) -> None:
         """Send for as long as the line lasts. Raises what `send` raises, `TimeoutError` when the
-        far end takes nothing for 5 s."""
-        while True:
-            ahead_s = self._line_end_s - self._clock() - self._lead_s
-            if ahead_s > _TICK_S:
-                await self._sleep(ahead_s)
-                continue
-            frame = self._next()
-            if frame is None:
-                self._wake.clear()
-                await self._wake.wait()
-                continue
-            now_s = self._clock()
-            self._line_end_s = max(self._line_end_s, now_s) + FRAME_MS / 1000.0
-            self._playout.sent(FRAME_MS, now_s)
-            async with asyncio.timeout(SEND_TIMEOUT_S):
+        far end takes nothing for 5 to 10 s."""
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(None) as patience:
+            while True:
+                ahead_s = self._line_end_s - self._clock() - self._lead_s
+                if ahead_s > _TICK_S:
+                    await self._sleep(ahead_s)
+                    continue
+                frame = self._next()
+                if frame is None:
+                    patience.reschedule(None)
+                    self._wake.clear()
+                    await self._wake.wait()
+                    continue
+                now_s = self._clock()
+                self._line_end_s = max(self._line_end_s, now_s) + FRAME_MS / 1000.0
+                self._playout.sent(FRAME_MS, now_s)
+                # A deadline for each frame would cost as much as the frame.
+                if (patience.when() or 0.0) < loop.time() + SEND_TIMEOUT_S:
+                    patience.reschedule(loop.time() + 2 * SEND_TIMEOUT_S)
                 await send(frame)
 
     def _next(self) -> Pcm | None:

@@ -7,6 +7,7 @@ silence and music.
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any
 
@@ -99,5 +100,6 @@ def is_hallucination(text: str) -> bool:
 def _dbfs(samples: Pcm) -> float:
     if not len(samples):
         return -120.0
-    power = float(np.mean(samples.astype(np.float64) ** 2))
-    return 10 * float(np.log10(power / 32_768.0**2 + 1e-12))
+    wide = samples.astype(np.int64)
+    power = int(np.dot(wide, wide)) / len(samples)
+    return 10 * math.log10(power / 32_768.0**2 + 1e-12)

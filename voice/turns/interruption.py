@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -29,7 +30,7 @@ BACKGROUND_KNOWN_MS = 500
 """The background has to be known before anybody can stand out from it: at the start of a call."""
 ABOVE_BACKGROUND_DB = 6.0
 STANDS_OUT_DB = 4.0
-_BACKGROUND_PERCENTILES = (25, 75)
+_BACKGROUND_SHARES = (0.25, 0.75)
 ONE_TALKER_DB = 8.0
 """One voice falls silent between its words, people in the background never all at once: what a line
 carries is not taken to be louder than this above its quiet moments."""
@@ -98,9 +99,24 @@ class InterruptionDetector:
         if len(self._levels_db) * FRAME_MS < BACKGROUND_KNOWN_MS:
             return None
         if self._frames % _BACKGROUND_EVERY == 0 or self._background_db is None:
-            low_db, high_db = np.percentile(self._levels_db, _BACKGROUND_PERCENTILES)
-            self._background_db = float(min(high_db, low_db + ONE_TALKER_DB))
+            ordered = sorted(self._levels_db)
+            low_db, high_db = (quantile(ordered, share) for share in _BACKGROUND_SHARES)
+            self._background_db = min(high_db, low_db + ONE_TALKER_DB)
         return self._background_db
+
+
+def quantile(ordered: Sequence[float], share: float) -> float:
+    """The value below which `share` of the ordered values lie, as `numpy.quantile` interpolates.
+
+    numpy's own takes twenty times as long for a hundred values.
+    """
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    low, high = ordered[below], ordered[min(below + 1, len(ordered) - 1)]
+    beyond = place - below
+    if beyond < 0.5:
+        return low + (high - low) * beyond
+    return high - (high - low) * (1.0 - beyond)
 
 
 def spectral_tilt_db(frame: AudioFrame) -> float:

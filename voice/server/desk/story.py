@@ -46,6 +46,7 @@ class CallStory:
         self._pack = pack
         self._entries: list[Entry] = []
         self._keys: dict[tuple[str, Any], Entry] = {}
+        self._unmasked: dict[int, Entry] = {}
         self._consents: dict[str, bool] = {}
         self._seq = 0
         self.holder: str | None = None
@@ -65,6 +66,9 @@ class CallStory:
 
     def after(self, seq: int) -> list[Entry]:
         """The entries after this number, oldest first."""
+        for entry in self._unmasked.values():
+            entry["text"] = showing.masked(entry["text"])
+        self._unmasked.clear()
         return [entry for entry in self._entries if entry["seq"] > seq]
 
     def summary(self) -> dict[str, Any]:
@@ -97,7 +101,8 @@ class CallStory:
                 self.state = "caller speaks"
                 self._add("speaking", ("turn", turn), turn=turn, at_ms=at_ms)
             case PartialTranscript(turn, text):
-                self._add("heard", ("heard", turn), turn=turn, text=showing.masked(text))
+                # Ten times a second and call: masked once somebody looks.
+                self._unmasked[turn] = self._add("heard", ("heard", turn), turn=turn, text=text)
             case EmotionUpdated(turn, at_ms, estimate):
                 if self._consents[Purpose.EMOTION_VOICE]:
                     shown = showing.feeling(estimate)
@@ -107,6 +112,7 @@ class CallStory:
                 self._add("finished speaking", ("turn", turn), turn=turn, at_ms=at_ms)
             case TurnDropped(turn):
                 self.state = "listening"
+                self._unmasked.pop(turn, None)
                 self._add("dropped", ("heard", turn), turn=turn)
             case PlanHeld(turn, understanding, decision, until_ms):
                 shown = self._turn(understanding, decision)
@@ -200,7 +206,7 @@ class CallStory:
             self.mood = None
         self._add("consent", ("consent", ""), **now)
 
-    def _add(self, kind: str, key: tuple[str, Any] | None = None, **fields: Any) -> None:
+    def _add(self, kind: str, key: tuple[str, Any] | None = None, **fields: Any) -> Entry:
         self._seq += 1
         entry = {"seq": self._seq, "kind": kind, "at": time.time(), **fields}
         if key is not None:
@@ -209,3 +215,4 @@ class CallStory:
             self._keys[key] = entry
         self._entries.append(entry)
         del self._entries[:-MOST_ENTRIES]
+        return entry
