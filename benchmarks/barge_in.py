@@ -28,11 +28,11 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
+from scipy.signal import fftconvolve, lfilter
 
 from voice.audio import read_audio, resample, to_float
 from voice.g711 import decode_mulaw, encode_mulaw
-from voice.turns.interruption import InterruptionDetector
+from voice.turns.interruption import BargeIn, InterruptionDetector
 from voice.types import FRAME_SAMPLES, RATE_HZ, AudioFrame, Pcm
 from voice.vad import SpeechDetector
 
@@ -40,6 +40,8 @@ LEAD_S = 2.0
 """The assistant speaks, and the line is quiet, before the sound comes."""
 LINE_NOISE = 3e-4
 WITHIN_MS = 1_000
+GOES_ON_WITHIN_MS = 600
+SHOWN_MS = 200
 HU_COUGHS, HU_KNOCKS = (83, 84, 85), (86, 88, 96, 97, 98)
 HU_MUSICAL = (79, 80, 81, 82, 99, 100, 30, 33, 36, 40)
 TAPS = ("tap.ogg", "_tap_channel0_chunk200_aug0.ogg", "_tap_channel0_chunk204_aug3.ogg")
@@ -50,20 +52,61 @@ Sound = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Item:
-    """A sound without silence around it, at full scale; `real` says that it was recorded."""
+    """A sound without silence around it, at full scale; `real` says that it was recorded, `room`
+    is the spectrum of what was heard around it then."""
 
     kind: str
     name: str
     sound: Sound
     real: bool
+    room: Sound | None = None
+
+
+def room_of(whole: Sound) -> Sound:
+    """The amplitude spectrum, shape (257,), of the quietest tenth of a recording."""
+    frames = whole[: len(whole) // 512 * 512].reshape(-1, 512)
+    power = np.mean(frames**2, axis=1)
+    quiet = frames[power <= np.percentile(power, 10)] * np.hanning(512)
+    return np.sqrt(np.mean(np.abs(np.fft.rfft(quiet)) ** 2, axis=0) / np.sum(np.hanning(512) ** 2))
+
+
+def room_noise(room: Sound, count: int, random: np.random.Generator) -> Sound:
+    """Noise with this spectrum."""
+    kernel = np.roll(np.fft.irfft(room), 256)
+    return fftconvolve(random.normal(0, 1, count + 511), kernel, "valid")
+
+
+def gain(sound: Sound, level_db: float) -> float:
+    """The factor that brings the loudest 100 ms of a sound to a level in dBFS."""
+    size = RATE_HZ // 10
+    blocks = [sound[i : i + size] for i in range(0, len(sound), size // 2)]
+    loudest = max(float(np.sqrt(np.mean(block**2))) for block in blocks if len(block))
+    return float(10 ** (level_db / 20) / max(loudest, 1e-9))
 
 
 def at_level(sound: Sound, level_db: float) -> Sound:
     """The sound with its loudest 100 ms at a level in dBFS."""
-    size = RATE_HZ // 10
-    blocks = [sound[i : i + size] for i in range(0, len(sound), size // 2)]
-    loudest = max(float(np.sqrt(np.mean(block**2))) for block in blocks if len(block))
-    return sound * 10 ** (level_db / 20) / max(loudest, 1e-9)
+    return sound * gain(sound, level_db)
+
+
+def on_a_line(
+    item: Item, level_db: float, lead: int, tail: int, random: np.random.Generator
+) -> Sound:
+    """A sound at a level, with `lead` samples of the line before it and `tail` after.
+
+    What was heard around a recorded sound is heard before and after it too, so that no background
+    begins with it; and no sound begins with a click.
+    """
+    factor = gain(item.sound, level_db)
+    sound = item.sound * factor
+    ramp = RATE_HZ * 5 // 1000
+    sound[:ramp] *= np.linspace(0.0, 1.0, len(sound[:ramp]))
+    line = np.concatenate([np.zeros(lead), sound, np.zeros(tail)])
+    if item.room is not None:
+        around = room_noise(item.room * factor, len(line), random)
+        around[lead + ramp : lead + len(sound)] = 0.0
+        line += around
+    return line + random.normal(0, LINE_NOISE, len(line))
 
 
 def trimmed(sound: Sound) -> Sound:
@@ -104,15 +147,18 @@ def take(items: Iterator[Item], count: int) -> list[Item]:
     return [item for item, _ in zip(items, range(count), strict=False)]
 
 
-def hu(data: Path, number: int) -> Sound:
+def hu(data: Path, number: int, kind: str, factor: float = 1.0) -> Item:
+    """A sound of G. Hu's set, at another speed."""
     path = data / "noise" / f"speechdnn-noises_Nonspeech_n{number}.ogg"
-    return trimmed(read_audio(path, "mono").astype(np.float64))[: 3 * RATE_HZ]
+    whole = read_audio(path, "mono").astype(np.float64)
+    sound = faster(trimmed(whole)[: 3 * RATE_HZ], factor)
+    return Item(kind, f"n{number} x{factor}", sound, True, room_of(whole))
 
 
 def coughs(data: Path, random: np.random.Generator) -> Iterator[Item]:
     for factor in (0.8, 0.87, 0.94, 1.0, 1.07, 1.14, 1.22, 1.3):
         for number in HU_COUGHS:
-            yield Item("cough", f"n{number} x{factor}", faster(hu(data, number), factor), True)
+            yield hu(data, number, "cough", factor)
     while True:
         yield Item("cough", "synthesised", cough(random), False)
 
@@ -183,11 +229,11 @@ def resonate(sound: Sound, poles_hz: list[float], width_hz: float) -> Sound:
 def slams(data: Path, random: np.random.Generator) -> Iterator[Item]:
     for number in HU_KNOCKS:
         for factor in (0.8, 1.0, 1.25):
-            yield Item("slam", f"n{number} x{factor}", faster(hu(data, number), factor), True)
+            yield hu(data, number, "slam", factor)
     for end in (*TAPS, *RUBS):
         for path in (data / "noise").glob(f"*{end}"):
-            sound = trimmed(read_audio(path, "mono").astype(np.float64))
-            yield Item("slam", path.stem, sound, True)
+            sound = read_audio(path, "mono").astype(np.float64)
+            yield Item("slam", path.stem, trimmed(sound), True, room_of(sound))
     rooms = [row["file"] for row in clips(data, "noise") if row["kind"] == "impulse response"]
     while True:
         room = read_audio(data / "noise" / str(random.choice(rooms)), "mono").astype(np.float64)
@@ -202,7 +248,7 @@ def slams(data: Path, random: np.random.Generator) -> Iterator[Item]:
 
 def tunes(data: Path, music: Path | None, random: np.random.Generator) -> Iterator[Item]:
     for number in HU_MUSICAL:
-        yield Item("music", f"n{number}", hu(data, number), True)
+        yield hu(data, number, "music")
     if music is not None:
         for path in sorted(music.rglob("*")):
             if path.suffix not in (".mp3", ".ogg", ".wav"):
@@ -250,9 +296,10 @@ def interruptions(data: Path) -> list[Item]:
         else:
             rows = rows[:: len(rows) // count]
         for row in rows[:count]:
-            sound = trimmed(read_audio(data / corpus / row["file"], "mono").astype(np.float64))
+            whole = read_audio(data / corpus / row["file"], "mono").astype(np.float64)
             name = f"{row[column]} {row['file']}"
-            found.append(Item(corpus, name, sound[: 2 * RATE_HZ], True))
+            sound = trimmed(whole)[: 2 * RATE_HZ]
+            found.append(Item(corpus, name, sound, True, room_of(whole)))
     return found
 
 
@@ -281,65 +328,112 @@ def on_the_line(sound: Sound, telephone: bool) -> Pcm:
     return np.clip(wide * 32_768, -32_768, 32_767).astype(np.int16)
 
 
-def stops_at_ms(
-    sound: Sound, telephone: bool, random: np.random.Generator, lead_s: float = LEAD_S
-) -> int | None:
-    """When the assistant stops, in ms from the beginning of the sound; None if it does not."""
-    line = random.normal(0, LINE_NOISE, int(lead_s * RATE_HZ) + len(sound) + RATE_HZ // 2)
-    offset = int(lead_s * RATE_HZ) + int(random.integers(0, FRAME_SAMPLES))
-    line[offset : offset + len(sound)] += sound[: len(line) - offset]
+@dataclass(frozen=True)
+class Silence:
+    """A time in which the assistant was silent, in ms from the beginning of the sound: an
+    interruption, or a doubt after which it went on. A line that ends in doubt has lasted."""
+
+    from_ms: int
+    until_ms: int
+    interrupted: bool
+
+
+def silences(line: Sound, begins: int, telephone: bool) -> list[Silence]:
+    """When the assistant is silent on a line on which a sound begins at this sample."""
     heard = on_the_line(line, telephone)
     detector, interruption = SpeechDetector(), InterruptionDetector()
+    found: list[Silence] = []
+    since_ms: int | None = None
+    now_ms = 0
     for start in range(0, len(heard) - FRAME_SAMPLES + 1, FRAME_SAMPLES):
         frame = AudioFrame(heard[start : start + FRAME_SAMPLES], start * 1000 // RATE_HZ)
-        if interruption.push(frame, detector.push(frame)):
-            return frame.end_ms - offset * 1000 // RATE_HZ
-    return None
+        now_ms = frame.end_ms - begins * 1000 // RATE_HZ
+        move = interruption.push(frame, detector.push(frame))
+        if move is BargeIn.HOLD:
+            since_ms = now_ms
+        elif move is not None and since_ms is not None:
+            found.append(Silence(since_ms, now_ms, move is BargeIn.CONFIRM))
+            since_ms = None
+            if move is BargeIn.CONFIRM:
+                return found
+    return found if since_ms is None else [*found, Silence(since_ms, now_ms, False)]
+
+
+def heard_in_call(
+    item: Item,
+    level_db: float,
+    telephone: bool,
+    random: np.random.Generator,
+    lead_s: float = LEAD_S,
+) -> list[Silence]:
+    """What the assistant does when a sound comes after so long of its own speech."""
+    lead = int(lead_s * RATE_HZ) + int(random.integers(0, FRAME_SAMPLES))
+    line = on_a_line(item, level_db, lead, RATE_HZ // 2, random)
+    return silences(line, lead, telephone)
 
 
 def measure_false(items: list[Item], telephone: bool, show: bool) -> None:
     random = np.random.default_rng(1)
     stopped: dict[str, list[bool]] = {}
+    held: dict[str, list[bool]] = {}
+    silent_ms: list[int] = []
     for item in items:
         level_db = random.uniform(-32, -18)
-        at_ms = stops_at_ms(at_level(item.sound, level_db), telephone, random)
+        found = heard_in_call(item, level_db, telephone, random)
+        stops = any(
+            each.interrupted or each.until_ms - each.from_ms > GOES_ON_WITHIN_MS for each in found
+        )
         for key in (item.kind, "recorded" if item.real else "synthesised", "all"):
-            stopped.setdefault(key, []).append(at_ms is not None)
-        if show and at_ms is not None:
-            print(f"    {item.kind} {item.name} at {level_db:.0f} dBFS: stopped after {at_ms} ms")
-    parts = [f"{kind} {sum(each)}/{len(each)}" for kind, each in stopped.items()]
-    print(f"  false stops {100 * np.mean(stopped['all']):.1f} %: {', '.join(parts)}")
+            stopped.setdefault(key, []).append(stops)
+            held.setdefault(key, []).append(bool(found))
+        if found and not stops:
+            silent_ms.append(sum(each.until_ms - each.from_ms for each in found))
+        if show and found:
+            print(f"    {item.kind} {item.name} at {level_db:.0f} dBFS: {found}")
+    for name, counts in (("false stops", stopped), ("held at all", held)):
+        parts = [f"{kind} {sum(each)}/{len(each)}" for kind, each in counts.items()]
+        print(f"  {name} {100 * np.mean(counts['all']):.1f} %: {', '.join(parts)}")
+    if silent_ms:
+        p50, p95 = np.percentile(silent_ms, [50, 95])
+        print(f"  held and gone on {len(silent_ms)}: silent for p50 {p50:.0f} ms, p95 {p95:.0f} ms")
 
 
 def measure_real(items: list[Item], telephone: bool, show: bool) -> None:
     random = np.random.default_rng(2)
-    took_ms, missed = [], 0
+    took_ms, sure_ms, missed, wrongly = [], [], 0, 0
     for item in items:
         level_db = random.uniform(-32, -20)
-        at_ms = stops_at_ms(at_level(item.sound, level_db), telephone, random)
-        if at_ms is None or at_ms > WITHIN_MS:
+        found = heard_in_call(item, level_db, telephone, random)
+        lasting = next((each for each in found if each.interrupted), None)
+        if lasting is None or lasting.from_ms > WITHIN_MS:
             missed += 1
         else:
-            took_ms.append(at_ms)
-        if show and (at_ms is None or at_ms > 250):
-            print(f"    {item.name} at {level_db:.0f} dBFS: {at_ms}")
+            took_ms.append(lasting.from_ms)
+            sure_ms.append(lasting.until_ms)
+        wrongly += any(not each.interrupted for each in found)
+        if show and (lasting is None or lasting.from_ms > SHOWN_MS):
+            print(f"    {item.name} at {level_db:.0f} dBFS: {found}")
     p50, p95 = np.percentile(took_ms, [50, 95])
-    print(f"  to silence p50 {p50:.0f} ms, p95 {p95:.0f} ms; missed {missed}/{len(items)}")
+    print(
+        f"  to silence p50 {p50:.0f} ms, p95 {p95:.0f} ms; missed {missed}/{len(items)}; "
+        f"went on by mistake first {wrongly}"
+    )
+    p50, p95 = np.percentile(sure_ms, [50, 95])
+    print(f"  the turn is theirs after p50 {p50:.0f} ms, p95 {p95:.0f} ms")
 
 
 def measure_early(data: Path, telephone: bool) -> None:
     """People who speak from the very beginning of the assistant's first words on, for 4 s."""
     random = np.random.default_rng(4)
     rows = list({row["speaker"]: row for row in clips(data, "librispeech")}.values())[:40]
-    sounds = [
-        trimmed(read_audio(data / "librispeech" / row["file"]).astype(np.float64)) for row in rows
-    ]
+    people = []
+    for row in rows:
+        whole = read_audio(data / "librispeech" / row["file"]).astype(np.float64)
+        sound = trimmed(whole)[: 4 * RATE_HZ]
+        people.append(Item("librispeech", row["file"], sound, True, room_of(whole)))
     for lead_s in (0.0, 0.2, 0.4, 0.8):
-        took = [
-            stops_at_ms(at_level(sound[: 4 * RATE_HZ], -24.0), telephone, random, lead_s)
-            for sound in sounds
-        ]
-        found = [at_ms for at_ms in took if at_ms is not None]
+        took = [heard_in_call(item, -24.0, telephone, random, lead_s) for item in people]
+        found = [each.from_ms for silent in took for each in silent if each.interrupted]
         print(
             f"  speaking from {lead_s:.1f} s on: heard {len(found)}/{len(took)}, "
             f"p50 {np.median(found) if found else 0:.0f} ms"
@@ -349,11 +443,16 @@ def measure_early(data: Path, telephone: bool) -> None:
 def measure_babble(data: Path, telephone: bool) -> None:
     random = np.random.default_rng(3)
     for under_db in (12, 18):
-        stops = 0
+        found: list[Silence] = []
         for _ in range(4):
             talk = at_level(babble(data, random), -22.0 - under_db)
-            stops += stops_at_ms(talk, telephone, random, 0.0) is not None
-        print(f"  talk in the background {under_db} dB under a caller: stopped {stops} of 4 x 30 s")
+            talk += random.normal(0, LINE_NOISE, len(talk))
+            found += silences(talk, 0, telephone)
+        stops = sum(each.interrupted for each in found)
+        print(
+            f"  talk in the background {under_db} dB under a caller: stopped {stops} of 4 x 30 s, "
+            f"held {len(found) - stops} times"
+        )
 
 
 def main() -> None:

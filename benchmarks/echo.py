@@ -23,7 +23,7 @@ from dialogue.types import Delivery
 from voice.audio import read_audio
 from voice.channels.echo import EchoGuard
 from voice.speech import open_synthesizer
-from voice.turns.interruption import InterruptionDetector
+from voice.turns.interruption import BargeIn, InterruptionDetector
 from voice.types import FRAME_SAMPLES, RATE_HZ, AudioFrame
 from voice.vad import SpeechDetector
 
@@ -106,22 +106,28 @@ def through(room: Room, given: Sound, responses: list[Sound]) -> Sound:
     return echo
 
 
-def stops(microphone: Sound, given: Sound, guarded: bool) -> list[int]:
-    """Where (ms) the assistant would have stopped for what the microphone heard."""
+def stops(microphone: Sound, given: Sound, guarded: bool) -> tuple[list[int], int]:
+    """Where (ms) the assistant would have fallen silent for what the microphone heard and stopped,
+    and how often it would have gone on."""
     guard = EchoGuard() if guarded else None
     detector, interruption = SpeechDetector(), InterruptionDetector()
     heard = np.clip(microphone * 32_768, -32_768, 32_767).astype(np.int16)
     played = np.clip(given * 32_768, -32_768, 32_767).astype(np.int16)
     found: list[int] = []
+    silent_ms, gone_on = 0, 0
     for start in range(0, len(heard) - FRAME_SAMPLES + 1, FRAME_SAMPLES):
         samples = heard[start : start + FRAME_SAMPLES]
         if guard is not None:
             samples = guard.push(samples, played[start : start + FRAME_SAMPLES])
         frame = AudioFrame(samples, start * 1000 // RATE_HZ)
-        stopped = interruption.push(frame, detector.push(frame))
-        if stopped and (not found or frame.end_ms - found[-1] > AFTER_A_STOP_MS):
-            found.append(frame.end_ms)
-    return found
+        move = interruption.push(frame, detector.push(frame))
+        if move is BargeIn.HOLD:
+            silent_ms = frame.end_ms
+        elif move is BargeIn.RESUME:
+            gone_on += 1
+        elif move is BargeIn.CONFIRM and (not found or silent_ms - found[-1] > AFTER_A_STOP_MS):
+            found.append(silent_ms)
+    return found, gone_on
 
 
 def callers(data: Path, count: int) -> list[Sound]:
@@ -144,7 +150,8 @@ def measure(room: Room, given: Sound, responses: list[Sound], people: list[Sound
     random = np.random.default_rng(0)
     echo = through(room, given, responses) + random.normal(0, 5e-4, len(given))
     minutes = len(given) / RATE_HZ / 60
-    plain, own = len(stops(echo, given, False)), stops(echo, given, True)
+    plain = len(stops(echo, given, False)[0])
+    own, gone_on = stops(echo, given, True)
     took_ms: list[float] = []
     missed = 0
     span = (FIRST_MS + 5_000) * RATE_HZ // 1000
@@ -156,14 +163,16 @@ def measure(room: Room, given: Sound, responses: list[Sound], people: list[Sound
         both = through(room, given[piece], responses) + random.normal(0, 5e-4, span)
         both[at : at + len(said)] += said[: span - at]
         onset_ms = at * 1000 // RATE_HZ
-        found = [stop - onset_ms for stop in stops(both, given[piece], True) if stop > onset_ms]
+        stopped, _ = stops(both, given[piece], True)
+        found = [stop - onset_ms for stop in stopped if stop > onset_ms]
         if found and found[0] <= WITHIN_MS:
             took_ms.append(found[0])
         else:
             missed += 1
     p50, p95 = np.percentile(took_ms, [50, 95]) if took_ms else (np.nan, np.nan)
     return (
-        f"{room.name:34} own voice {plain / minutes:5.1f} -> {len(own) / minutes:4.1f} a minute   "
+        f"{room.name:34} own voice {plain / minutes:5.1f} -> {len(own) / minutes:4.1f} a minute "
+        f"(and {gone_on / minutes:4.1f} times silent for a moment)   "
         f"missed {100 * missed / len(people):3.0f} %   to silence {p50:4.0f} / {p95:4.0f} ms"
     )
 

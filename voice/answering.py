@@ -15,7 +15,7 @@ from dialogue.honesty import sentences
 from dialogue.types import Clause, Decision, Delivery, Reply
 from nlu.types import EmotionEstimate, Transcript, Understanding
 from voice.ears import KeyedEar, StageClock, TurnEar
-from voice.mouth import Mouth, RenderedClause, SpeechFailure, Utterance, plain, render
+from voice.mouth import Mouth, RenderedClause, SpeechFailure, plain, render
 from voice.speculation import Prepared, Speculator, StageFailure, staged
 from voice.supervision import HOLD, Verdict
 from voice.turns.endpointing import UNKNOWN_MS, StopSilence
@@ -29,6 +29,7 @@ from voice.types import (
     Synthesizer,
     TurnDecided,
 )
+from voice.utterance import Utterance
 
 log = logging.getLogger(__name__)
 
@@ -85,13 +86,18 @@ class Answer:
     speaking: bool = False
     """Whether anything but a request for patience may have been heard."""
     review: str | None = None
-    before: list[ClauseRecord] = field(default_factory=list)
+    before: list[Utterance] = field(default_factory=list)
     """What was said to keep the caller company while a human looked at the plan."""
 
     @property
     def first_ms(self) -> int | None:
         """Where in audio time the first sound came."""
-        return self.before[0].start_ms if self.before else self.utterance.first_ms
+        return next((each.first_ms for each in self.before), self.utterance.first_ms)
+
+    def clauses(self, now_ms: int | None = None) -> tuple[ClauseRecord, ...]:
+        """What was said and how much of it was heard: by `now_ms`, or in the end."""
+        said = (*self.before, self.utterance)
+        return tuple(record for each in said for record in each.records(now_ms))
 
 
 class Answerer:
@@ -130,29 +136,41 @@ class Answerer:
         waited_ms: int = 0,
         prepared: RenderedClause | None = None,
     ) -> None:
-        """Queue a reply as this answer's."""
-        answer.reply = reply
+        """Queue a reply as this answer's, or what is left of one that was taken up again."""
+        if reply is not answer.reply:
+            answer.reply, answer.utterance = reply, Utterance()
         answer.speaking = True
-        written = {clause.text: clause.written for clause in reply.clauses}
-        answer.utterance = await self._mouth.say(
+        await self._mouth.say(
             reply,
             waited_ms=waited_ms,
             prepared=prepared,
             alive=alive,
-            on_clause=lambda text, start_ms, end_ms: self._tell(
-                ClauseQueued(
-                    answer.number, text, start_ms, end_ms, written.get(text), answer.speaker
-                )
+            on_clause=lambda text, start_ms, end_ms: self.tell_clause(
+                answer, text, start_ms, end_ms
             ),
+            utterance=answer.utterance,
+        )
+
+    def tell_clause(self, answer: Answer, text: str, start_ms: int, end_ms: int) -> None:
+        """A clause of an answer is about to be heard."""
+        written = {clause.text: clause.written for clause in answer.reply.clauses}
+        self._tell(
+            ClauseQueued(answer.number, text, start_ms, end_ms, written.get(text), answer.speaker)
         )
 
     async def hold(self, answer: Answer, alive: Callable[[], bool]) -> None:
         """Ask for patience while a human looks at the plan."""
         with suppress(SpeechFailure):
-            said = await self._mouth.say(plain(HOLD), alive=alive)
-            answer.before += said.clauses
-            for clause in said.clauses:
-                self._tell(ClauseQueued(answer.number, HOLD, clause.start_ms, clause.end_ms))
+            said = Utterance()
+            answer.before.append(said)
+            await self._mouth.say(
+                plain(HOLD),
+                alive=alive,
+                on_clause=lambda text, start_ms, end_ms: self._tell(
+                    ClauseQueued(answer.number, text, start_ms, end_ms)
+                ),
+                utterance=said,
+            )
 
     async def settle_and_say(
         self,

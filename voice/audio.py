@@ -18,6 +18,7 @@ import soxr
 
 from nlu.errors import AttuneError
 from nlu.types import Samples
+from voice.fades import faded_out
 from voice.types import RATE_HZ, Pcm
 
 CallerChannel = Literal["left", "right", "mono"]
@@ -262,6 +263,11 @@ class StereoWriter:
             grown[: len(self._buffer)] = self._buffer
             self._buffer = grown
         self._buffer[offset:end, 0 if side == "caller" else 1] = samples
+
+    def silence(self, side: Literal["caller", "assistant"], position: int) -> None:
+        """From `position` on one side falls silent, whatever was placed there."""
+        column = self._buffer[max(0, position - self._base) :, 0 if side == "caller" else 1]
+        column[:] = faded_out(column)
 
     def settle(self, position: int) -> None:
         """Everything before `position` is final: write it out."""

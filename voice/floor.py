@@ -8,11 +8,10 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
-from dialogue.types import Decision, HandoffBrief, Reply
+from dialogue.types import HandoffBrief, Reply
 from voice.answering import NOBODY_THERE, STILL_THERE, Answer, Answerer, owed, spoken
 from voice.ears import StageClock
-from voice.mouth import Mouth, SpeechFailure, Utterance, heard_clauses, plain, unheard
-from voice.records import record_turn
+from voice.mouth import Mouth, SpeechFailure, plain
 from voice.speculation import Prepared, StageFailure, Talk
 from voice.supervision import (
     STILL_WAITING,
@@ -34,18 +33,17 @@ from voice.turns.presence import Absence
 from voice.types import (
     AgentWords,
     AnswerEnded,
-    AssistantInterrupted,
     CallEvent,
     Hand,
     Speaker,
-    TurnFinished,
 )
+from voice.underway import AnswerUnderWay
 
 log = logging.getLogger(__name__)
 
 
-class Floor:
-    """Begins, silences and ends answers, whoever gives them, and records each once.
+class Floor(AnswerUnderWay):
+    """Begins, silences and ends answers, whoever gives them.
 
     `count_turn` gives the number of a turn that nobody but the agent speaks in. `ending` is why the
     call is to end once nothing is being said; `brief` goes ahead of a caller who is put through.
@@ -66,24 +64,23 @@ class Floor:
         now_ms: Callable[[], int],
         count_turn: Callable[[], int],
     ) -> None:
-        self._call = call
-        self._engines = engines
-        self._names = names
+        super().__init__(
+            call=call,
+            engines=engines,
+            names=names,
+            answerer=answerer,
+            mouth=mouth,
+            interruption=interruption,
+            tell=tell,
+            now_ms=now_ms,
+        )
         self._talk = talk
-        self._answerer = answerer
-        self._mouth = mouth
-        self._interruption = interruption
         self._agent = agent
-        self._tell = tell
-        self._now_ms = now_ms
         self._count_turn = count_turn
-        self._opening: Answer | None = None
         self._check: Answer | None = None
-        self._cut_off: tuple[Answer, int] | None = None
         self._owed: Answer | None = None
-        self._latest: Decision | None = None
         self._waiting_with: HandoffBrief | None = None
-        self.answer: Answer | None = None
+        self._ending_then: str | None = None
         self.ending: str | None = None
         self.brief: HandoffBrief | None = None
 
@@ -91,17 +88,6 @@ class Floor:
     def done(self) -> bool:
         """Whether the call is to end now."""
         return self.ending is not None and self.answer is None
-
-    @property
-    def over(self) -> bool:
-        """Whether the answer under way has been heard to its end."""
-        task = self.answer.task if self.answer is not None else None
-        return (task is None or task.done()) and self._mouth.finished
-
-    @property
-    def cut_off(self) -> bool:
-        """Whether there is something to go on with."""
-        return self._cut_off is not None
 
     def still(self, answer: Answer) -> Callable[[], bool]:
         """Whether an answer may go on: nobody has interrupted it, nor taken the call over. The
@@ -127,7 +113,7 @@ class Floor:
         """Ask a silent line whether anybody is there; the second time, say goodbye."""
         now_ms = self._now_ms()
         self._check = self.answer = check = Answer(0, now_ms, now_ms, StageClock())
-        self._interruption.reset()
+        self.listen_afresh()
         if due is Absence.END:
             self.ending = "silence"
         await self._say(check, plain(STILL_THERE if due is Absence.ASK else NOBODY_THERE))
@@ -137,6 +123,7 @@ class Floor:
 
         Raises `StageFailure`.
         """
+        self.settle()
         alive = self.still(answer)
         answer.plan, answer.reply = prepared.decision, owed(prepared.decision)
         understanding = answer.understanding or prepared.understanding
@@ -147,6 +134,7 @@ class Floor:
 
     async def give_up(self, answer: Answer, failure: StageFailure) -> None:
         """A turn cannot be answered as planned: say so, unless an agent has the call."""
+        self.settle()
         if self._agent.speaks:
             answer.fallback = str(failure)
             self._leave_to_agent(answer)
@@ -172,7 +160,7 @@ class Floor:
         if self.answer is answer:
             self.answer = None
             self._owed = answer
-            self._interruption.reset()
+            self.listen_afresh()
             answer.speaker = Speaker.AGENT
             self._latest = answer.decision or self._latest
             self._tell(AnswerEnded(answer.number, self._now_ms(), interrupted=False))
@@ -181,64 +169,50 @@ class Floor:
         """The caller goes on: what was owed until now stays without an answer of its own."""
         answer, self._owed = self._owed, None
         if answer is not None:
-            self._record(answer)
+            self.record(answer)
+
+    # --- silence -------------------------------------------------------------------------------
 
     async def silence(self) -> None:
         """Stop speaking: somebody else has the turn."""
         answer = self.answer
-        if answer is None:
+        if answer is not None:
+            self._withdraw(answer)
+            await self.stop(answer)
+            self.finish(interrupted=True)
+
+    async def interrupt(self) -> None:
+        """The caller speaks into the answer; it may turn out to be nothing."""
+        answer, self._ending_then = self.answer, self.ending
+        if answer is None or answer is self._check:
+            await self.silence()
             return
+        self._withdraw(answer)
+        await self.set_aside(answer)
+
+    def _withdraw(self, answer: Answer) -> None:
+        """What was not said yet is not carried out, and the call does not end."""
         if not answer.speaking:
             answer.decision = answer.decision or answer.plan
             answer.review = Ruling.DROPPED.value if self._agent.held else answer.review
         self._agent.drop()
-        heard_ms = await self._mouth.stop(answer.utterance)
-        self.finish(interrupted=True)
         if self.ending in ("closed", "silence"):
             self.ending = None
-        self._tell(AssistantInterrupted(answer.number, self._now_ms(), heard_ms))
-
-    async def interrupt(self) -> None:
-        """The caller speaks into the answer; it may turn out to be nothing."""
-        answer = self.answer
-        await self.silence()
-        if answer is not None and answer is not self._check:
-            self._cut_off = (answer, self._now_ms())
 
     async def resume(self) -> None:
-        """It was nothing: go on with what it had interrupted."""
-        if self._cut_off is None:
-            return
-        (answer, until_ms), self._cut_off = self._cut_off, None
-        now_ms = self._now_ms()
-        self.answer = resumed = Answer(0, now_ms, now_ms, answer.clock, speaker=answer.speaker)
-        await self._say(resumed, unheard(answer.reply, answer.utterance, until_ms))
-
-    def finish(self, *, interrupted: bool = False) -> None:
-        """The answer under way has ended."""
-        answer, self.answer = self.answer, None
+        """It was nothing after all: go on where the interruption came."""
+        answer = self.cut_off
         if answer is None:
             return
-        self._cut_off = None
-        self._interruption.reset()
-        self._latest = answer.decision or self._latest
-        if answer.number:
-            self._record(answer, interrupted=interrupted)
-        self._tell(AnswerEnded(answer.number, self._now_ms(), interrupted))
-
-    def _record(self, answer: Answer, *, interrupted: bool = False) -> None:
-        said = Utterance(clauses=[*answer.before, *answer.utterance.clauses])
-        record = record_turn(
-            self._call,
-            answer,
-            heard_clauses(said, self._now_ms()),
-            self._engines,
-            interrupted=interrupted,
-            names=self._names,
-            opening=self._opening,
-        )
-        self._opening = None
-        self._tell(TurnFinished(record))
+        if await self.take_up(answer):
+            self.ending = self.ending or self._ending_then
+            answer.task = asyncio.ensure_future(self._say(answer, answer.reply))
+            await answer.task
+        elif not answer.speaking:
+            now_ms = self._now_ms()
+            instead = Answer(0, now_ms, now_ms, answer.clock, speaker=answer.speaker)
+            self._begin(instead, answer.reply)
+            await asyncio.wait([instead.task] if instead.task else [])
 
     async def _say(self, answer: Answer, reply: Reply) -> None:
         with suppress(SpeechFailure):
@@ -283,5 +257,5 @@ class Floor:
 
     def _begin(self, answer: Answer, reply: Reply) -> None:
         self.answer = answer
-        self._interruption.reset()
+        self.listen_afresh()
         answer.task = asyncio.ensure_future(self._say(answer, reply))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import aclosing
@@ -20,8 +19,9 @@ from dialogue.types import ConsentState, Purpose
 from nlu.errors import AttuneError
 from voice.answering import Answer, Answerer, CallerTurn
 from voice.background import Background
-from voice.ears import KeyedEar, StageClock, TurnEar, VoiceStream
+from voice.ears import KeyedEar, StageClock
 from voice.floor import Floor
+from voice.hearing import Hearing
 from voice.mouth import ListenerPace, Mouth
 from voice.speculation import (
     Deadlines,
@@ -34,7 +34,12 @@ from voice.speculation import (
 from voice.supervision import HumanAgent, Patience
 from voice.thinking import Thinker
 from voice.turns.endpointing import UNKNOWN_MS, EndpointPolicy, default_policies
-from voice.turns.interruption import InterruptionDetector, is_backchannel
+from voice.turns.interruption import (
+    LONGEST_HOLD_MS,
+    BargeIn,
+    InterruptionDetector,
+    is_backchannel,
+)
 from voice.turns.keypad import Keypad
 from voice.turns.presence import SilenceWatch
 from voice.turns.tracker import (
@@ -47,8 +52,6 @@ from voice.turns.tracker import (
     TurnTracker,
 )
 from voice.types import (
-    FRAME_MS,
-    RATE_HZ,
     AudioFrame,
     CallEnded,
     CallerAct,
@@ -59,7 +62,6 @@ from voice.types import (
     Channel,
     EmotionUpdated,
     EndTurn,
-    Expectation,
     HoldTurns,
     PartialTranscript,
     Recognizer,
@@ -69,7 +71,7 @@ from voice.types import (
     Synthesizer,
     TurnDropped,
 )
-from voice.vad import SpeechDetector
+from voice.vad import SpeechDetector, VoiceActivity
 
 log = logging.getLogger(__name__)
 
@@ -110,8 +112,6 @@ class VoiceLoop:
         self._now_ms = 0
         self._turns = 0
         self._channel = channel
-        self._recognizer = recognizer
-        self._mind = mind
         self._talk = talk
         self._synthesizer = synthesizer
         self._observers = tuple(observers)
@@ -165,7 +165,9 @@ class VoiceLoop:
             started_at=started_at,
             recognition_deadline_s=deadlines.recognition_s,
         )
-        self._preroll: deque[AudioFrame] = deque(maxlen=PREROLL_MS // FRAME_MS)
+        self._hearing = Hearing(
+            recognizer, mind, talk, self._executor, PREROLL_MS + LONGEST_HOLD_MS
+        )
         self._turn: CallerTurn | None = None
         self.overhead = StageClock()
 
@@ -212,6 +214,7 @@ class VoiceLoop:
 
     async def _shut(self, reason: str) -> None:
         self._floor.finish(interrupted=not self._mouth.finished)
+        self._floor.settle()
         self._floor.move_on()
         if self._turn is not None:
             await self._turn.ear.close()
@@ -233,7 +236,7 @@ class VoiceLoop:
     async def _hear(self, frame: AudioFrame) -> None:
         self._now_ms = frame.end_ms
         activity = self.overhead.timed("vad", lambda: self._detector.push(frame))
-        self._preroll.append(frame)
+        self._hearing.keep(frame)
         await self._take(frame.acts)
         await self._serve_agent()
         if frame.keys or self._keypad.waiting:
@@ -241,10 +244,7 @@ class VoiceLoop:
             return
         if self._floor.answer is not None:
             self._silence.active()
-            if self._interruption.push(frame, activity):
-                await self._interrupt(frame)
-            elif self._floor.over:
-                self._floor.finish()
+            await self._listen_over(frame, activity)
             return
         if self._turn is not None:
             if activity.speech:
@@ -260,6 +260,18 @@ class VoiceLoop:
             self._silence.active()
         elif self._channel.live and (due := self._silence.quiet(frame.end_ms)):
             await self._floor.check_presence(due)
+
+    async def _listen_over(self, frame: AudioFrame, activity: VoiceActivity) -> None:
+        """While an answer is made or spoken: does the caller interrupt?"""
+        match self._interruption.push(frame, activity):
+            case BargeIn.HOLD:
+                await self._floor.hold()
+            case BargeIn.RESUME:
+                await self._floor.go_on()
+            case BargeIn.CONFIRM:
+                await self._interrupt(frame)
+            case None if self._floor.over:
+                self._floor.finish()
 
     async def _serve_agent(self) -> None:
         """Do what a human agent has asked for, if its moment has come."""
@@ -337,20 +349,10 @@ class VoiceLoop:
         self._thinker.move_on()
         self._floor.move_on()
         clock = StageClock()
-        voice = self._voice_stream()
-        expectation = Expectation(self._talk.expects)
-        ear = TurnEar(self._recognizer, expectation, voice, self._executor, clock)
-        for frame in self._preroll:
-            ear.hear(frame)
+        heard_from_ms = start_ms if interrupts else self._now_ms - PREROLL_MS
+        ear = self._hearing.open(heard_from_ms, clock)
         self._turn = CallerTurn(self._count_turn(), start_ms, ear, clock, interrupts)
         self._tell(CallerSpeaking(self._turns, start_ms))
-
-    def _voice_stream(self) -> VoiceStream | None:
-        try:
-            return self._mind.listen(RATE_HZ, self._talk.grants)
-        except Exception:
-            log.exception("the voice is not analysed in this turn")
-            return None
 
     async def _listen(self, turn: CallerTurn) -> None:
         before = turn.ear.partial
@@ -413,7 +415,7 @@ class VoiceLoop:
             await self._floor.resume()
 
     async def _interrupt(self, frame: AudioFrame) -> None:
+        start_ms = max(0, self._interruption.held_at_ms - PREROLL_MS)
         await self._floor.interrupt()
-        start_ms = max(0, frame.end_ms - PREROLL_MS)
         self._tracker.begin(start_ms, frame.end_ms)
         self._begin_turn(start_ms, interrupts=True)

@@ -163,10 +163,15 @@ class Channel(Protocol):
         """Queue samples to be heard after what is queued already."""
 
     async def clear(self) -> None:
-        """Drop what is queued and not yet heard (barge-in)."""
+        """Drop what is queued and not yet heard (barge-in), fading out where the channel can.
+
+        More may be queued at once: what was dropped is often queued again from where it was.
+        """
 
     def heard_ms(self) -> int:
-        """How much of what was ever queued the caller has really heard, in ms."""
+        """How much of what was ever queued the caller has really heard, in ms. Dropped sound does
+        not count; what was on its way when `clear` came and could not be taken back does, at
+        once."""
 
     async def transfer(self, brief: HandoffBrief) -> None:
         """Put the caller through to a human; the brief goes ahead."""
@@ -336,11 +341,32 @@ class ClauseQueued:
 
 @dataclass(frozen=True, slots=True)
 class AssistantInterrupted:
-    """The caller barged in at `at_ms`; `heard_ms` of the answer had been heard."""
+    """The caller barged in: the assistant was silent from `at_ms` on, when `heard_ms` of the answer
+    had been heard."""
 
     turn: int
     at_ms: int
     heard_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantHeld:
+    """The assistant has fallen silent at `at_ms` because somebody may be interrupting: it goes on
+    (`AssistantResumed`) or has been interrupted (`AssistantInterrupted`) within half a second."""
+
+    turn: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantResumed:
+    """Nobody was interrupting: the assistant goes on where it was. Of the clauses that were told,
+    what was not heard by `held_at_ms` is heard `later_ms` later than told."""
+
+    turn: int
+    at_ms: int
+    held_at_ms: int
+    later_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -380,6 +406,8 @@ CallEvent = (
     | PlanHeld
     | HandChanged
     | ClauseQueued
+    | AssistantHeld
+    | AssistantResumed
     | AssistantInterrupted
     | AnswerEnded
     | TurnFinished
@@ -394,7 +422,9 @@ __all__ = [
     "AchievedDelivery",
     "AgentWords",
     "AnswerEnded",
+    "AssistantHeld",
     "AssistantInterrupted",
+    "AssistantResumed",
     "AudioFrame",
     "CallEnded",
     "CallEvent",

@@ -21,13 +21,19 @@ from voice.answering import NOT_HEARD, NOT_POSSIBLE
 from voice.audio import StereoWriter, inspect, read_audio, to_pcm
 from voice.channels.recording import RecordingChannel
 from voice.engines import CallerIdentity, Engines, open_loop
+from voice.fades import FADE_MS
 from voice.records import plain_json
 from voice.settings import Settings
+from voice.turns.interruption import LONGEST_HOLD_MS
 from voice.types import (
     FRAME_SAMPLES,
     RATE_HZ,
+    AnswerEnded,
+    AssistantHeld,
     AssistantInterrupted,
+    AssistantResumed,
     AudioFrame,
+    CallerSpeaking,
     CallEvent,
     Pcm,
     SpeechChunk,
@@ -235,6 +241,77 @@ def test_a_hum_and_a_knock_do_not_stop_the_assistant(engines: Engines) -> None:
     channel = OverlappingChannel(5_000, [(1_000, hum), (2_500, knock.astype(np.int16))])
     events = hold(engines, channel)
     assert not [event for event in events if isinstance(event, AssistantInterrupted)]
+
+
+class HeardChannel(OverlappingChannel):
+    """The same, and keeps what the caller heard, sample by sample."""
+
+    def __init__(self, length_ms: int, sounds: list[tuple[int, Pcm]]) -> None:
+        super().__init__(length_ms, sounds)
+        self.heard = np.zeros(2 * length_ms * 16, dtype=np.int16)
+
+    async def play(self, samples: Pcm) -> None:
+        await super().play(samples)
+        self.heard[self._end - len(samples) : self._end] = samples
+
+    async def clear(self) -> None:
+        await super().clear()
+        self.heard[self._now :] = 0
+
+
+@pytest.fixture(scope="module")
+def false_alarm(engines: Engines, samples_dir: Path) -> tuple[HeardChannel, list[CallEvent]]:
+    """Somebody in the room begins a word, 1.5 s into the opening, and says no more."""
+    syllable = speech(samples_dir, 0.16).copy()
+    syllable[-320:] = np.rint(syllable[-320:] * np.linspace(1, 0, 320))
+    channel = HeardChannel(12_000, [(1_500, syllable)])
+    return channel, hold(engines, channel)
+
+
+def test_a_false_alarm_is_a_pause_and_no_interruption(false_alarm) -> None:
+    _, events = false_alarm
+    kinds = [type(event) for event in events]
+    assert kinds.count(AssistantHeld) == kinds.count(AssistantResumed) == 1
+    assert AssistantInterrupted not in kinds and CallerSpeaking not in kinds
+    held = next(event for event in events if isinstance(event, AssistantHeld))
+    resumed = next(event for event in events if isinstance(event, AssistantResumed))
+    assert 0 < held.at_ms - 1_500 <= 200
+    assert 0 < resumed.at_ms - held.at_ms <= LONGEST_HOLD_MS
+    assert resumed.held_at_ms == held.at_ms
+
+
+def test_after_a_false_alarm_it_goes_on_at_the_sample(engines: Engines, false_alarm) -> None:
+    channel, events = false_alarm
+    undisturbed = HeardChannel(12_000, [])
+    hold(engines, undisturbed)
+    held = next(event for event in events if isinstance(event, AssistantHeld))
+    resumed = next(event for event in events if isinstance(event, AssistantResumed))
+    first, last = held.at_ms * 16, resumed.at_ms * 16
+    assert (channel.heard[:first] == undisturbed.heard[:first]).all()
+    assert not channel.heard[first:last].any()
+    back = (resumed.at_ms - held.at_ms - resumed.later_ms) * 16
+    assert back <= 0 or back <= 80 * 16
+    expected = undisturbed.heard[first - back :]
+    rest = channel.heard[last : last + len(expected)]
+    fade = FADE_MS * 16
+    assert (rest[fade:] == expected[fade : len(rest)]).all()
+    ends = next(event.at_ms for event in events if isinstance(event, AnswerEnded))
+    assert ends == pytest.approx(
+        np.flatnonzero(undisturbed.heard)[-1] // 16 + resumed.later_ms, abs=500
+    )
+
+
+def test_an_interruption_is_heard_from_its_first_word(engines: Engines, samples_dir: Path) -> None:
+    """What the caller said while it was being decided belongs to the turn."""
+    said = speech(samples_dir, 2.4)
+    channel = OverlappingChannel(12_000, [(1_500, said)])
+    events = hold(engines, channel)
+    held = next(event for event in events if isinstance(event, AssistantHeld))
+    stopped = next(event for event in events if isinstance(event, AssistantInterrupted))
+    begun = next(event for event in events if isinstance(event, CallerSpeaking))
+    assert stopped.at_ms == held.at_ms, "silent from the first doubt on"
+    assert begun.at_ms <= 1_500
+    assert stopped.heard_ms == pytest.approx(held.at_ms, abs=40)
 
 
 class Watched:

@@ -22,6 +22,8 @@ from voice.channels.realtime_events import EventWriter
 from voice.channels.realtime_story import Story
 from voice.types import (
     AnswerEnded,
+    AssistantHeld,
+    AssistantResumed,
     CallerFinished,
     CallerSpeaking,
     CallEvent,
@@ -32,6 +34,8 @@ from voice.types import (
     Speaker,
     TurnDecided,
     TurnDropped,
+    TurnFinished,
+    TurnRecord,
 )
 
 FRAME = np.zeros(480, dtype=np.int16)
@@ -116,6 +120,36 @@ def test_what_an_interruption_cut_off_is_never_shown() -> None:
     assert client.captions()[-1] == ("assistant", "Hello and", True)
     assert client.events[-2]["response"]["status"] == "cancelled"
     assert not client.story.waiting
+
+
+def test_while_it_is_held_no_word_is_shown_and_then_each_as_much_later() -> None:
+    client = Client()
+    client.happens(ClauseQueued(1, "Good morning to you.", 0, 2_000))
+    client.reads(client.story.sound(FRAME))
+    client.reads(client.story.due(400))
+    client.happens(AssistantHeld(1, 400))
+    assert client.reads(client.story.due(900)) == []
+    client.happens(AssistantResumed(1, 900, held_at_ms=400, later_ms=500))
+    assert client.reads(client.story.due(950)) == []
+    client.reads(client.story.due(1_000))
+    assert client.captions()[-1][1] == "Good morning"
+    client.reads(client.story.due(2_500))
+    client.happens(AnswerEnded(1, 2_600, False))
+    assert client.captions()[-1] == ("assistant", "Good morning to you.", True)
+    assert client.states() == ["speaking", "listening"]
+
+
+def test_the_record_of_an_interrupted_turn_does_not_caption_the_next() -> None:
+    client = Client()
+    client.happens(CallerSpeaking(2, 0), PartialTranscript(2, "wait"))
+    client.happens(TurnFinished(finished(1, "where is my order")))
+    assert client.captions()[-1] == ("caller", "wait", False)
+    client.happens(TurnFinished(finished(2, "wait please")))
+    assert client.captions()[-1] == ("caller", "wait please", True)
+
+
+def finished(turn: int, text: str) -> TurnRecord:
+    return TurnRecord("call", turn, 0, 100, Transcript(text), {}, {}, (), {}, {})
 
 
 def test_codes_are_shown_as_they_are_read() -> None:

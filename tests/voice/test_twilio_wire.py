@@ -193,6 +193,21 @@ def test_marks_that_come_back_because_of_a_clear_confirm_nothing() -> None:
     assert playout.unplayed_ms(1.5) == 0
 
 
+def test_what_was_cleared_and_sent_again_is_heard_once() -> None:
+    """A false alarm: Twilio is cleared, and is sent what it had not played some 300 ms later."""
+    playout = MarkedPlayout()
+    names = send(playout, 20, at_s=0.0)
+    playout.played(names[1], 0.2)
+    lost_ms = playout.cleared(0.21)
+    assert 270 <= lost_ms <= 300
+    for name in names[2:]:
+        playout.played(name, 0.22)
+    again = send(playout, round(lost_ms / 20), at_s=0.5)
+    assert playout.unplayed_ms(0.52) == pytest.approx(20 * round(lost_ms / 20))
+    playout.played(again[-1], 0.9)
+    assert playout.unplayed_ms(1.0) == 0
+
+
 def test_a_far_end_that_sends_no_marks_back_does_not_hold_the_call() -> None:
     playout = MarkedPlayout()
     send(playout, 10, at_s=0.0)

@@ -18,7 +18,8 @@ from voice.channels.audiosocket_wire import (
     encode,
 )
 from voice.channels.line import LiveLine
-from voice.channels.live import Clock, LineLimits, PlayoutByClock
+from voice.channels.live import Clock, LineLimits
+from voice.channels.paced import PlayoutByClock
 from voice.channels.wire import WireError
 from voice.types import Pcm
 

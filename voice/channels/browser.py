@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from dialogue.types import ConsentState, HandoffBrief, Purpose
 from voice.channels import realtime_wire as wire
 from voice.channels.line import LiveLine
-from voice.channels.live import SEND_TIMEOUT_S, Clock, Converter, LineLimits
+from voice.channels.live import Clock, Converter, LineLimits
+from voice.channels.paced import SEND_TIMEOUT_S
 from voice.channels.playback import ReportedPlayout
 from voice.channels.realtime_events import EventWriter, SessionState
 from voice.channels.realtime_story import Story
@@ -281,6 +282,7 @@ class BrowserChannel(LiveLine):
             async with asyncio.timeout(TRUNCATE_S):
                 heard_ms = await self._truncated
                 self._speech.correct(min(began_ms + heard_ms, most_ms))
+                self._playout.corrected(self._speech.sent_ms - began_ms, self._clock())
         self._truncated = None
 
     def _truncate(self, item: str, heard_ms: int) -> None:

@@ -18,10 +18,9 @@ from voice.channels.live import (
     Clock,
     Converter,
     LineLimits,
-    PacedSpeech,
-    Playout,
 )
 from voice.channels.pace import MessagePace
+from voice.channels.paced import PacedSpeech, Playout
 from voice.channels.telephone_rate import Doubler, Halver, Unchanged
 from voice.channels.wire import TransferError, WireError
 from voice.types import RATE_HZ, AudioFrame, CallEvent, Pcm

@@ -1,4 +1,4 @@
-"""A live line: the caller's packets made even, the answer paced in real time, what was heard.
+"""A live line: the caller's packets made even.
 
 The wall clock drives a live line, and only here: what leaves `Arrivals` is audio time, and it keeps
 going when packets are late or lost.
@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from voice.channels.telephone_rate import Doubler, Halver
-from voice.types import FRAME_MS, FRAME_SAMPLES, RATE_HZ, AudioFrame, CallerAct, Pcm
+from voice.channels.telephone_rate import Doubler
+from voice.types import FRAME_MS, FRAME_SAMPLES, AudioFrame, CallerAct, Pcm
 
 TELEPHONE_RATE_HZ = 8_000
 HOLE_MS = 100
@@ -24,8 +24,6 @@ HOLE_MS = 100
 AHEAD_MS = 2_000
 """How far a caller's packets may run ahead of the clock (a burst after a stall) before they are
 dropped."""
-SEND_TIMEOUT_S = 5.0
-_TICK_S = 0.001
 _LOOKS = 5
 """Turns of the event loop in which a packet that has come in gets from the socket to `push`."""
 
@@ -183,140 +181,3 @@ class Arrivals:
             now_s - self._packet_s > self._limits.dead_after_s
             or now_s - self._began_s > self._limits.longest_s
         )
-
-
-class Playout(Protocol):
-    """What the far end has played of what was sent, in ms."""
-
-    def sent(self, frame_ms: int, now_s: float) -> None:
-        """A frame went out."""
-
-    def unplayed_ms(self, now_s: float) -> float:
-        """How much of what was sent has not been heard yet."""
-
-    def cleared(self, now_s: float) -> None:
-        """What was not heard yet never will be."""
-
-
-class PlayoutByClock:
-    """For a far end that plays what comes as it comes and tells nothing."""
-
-    def __init__(self) -> None:
-        self._end_s = 0.0
-
-    def sent(self, frame_ms: int, now_s: float) -> None:
-        """A frame went out."""
-        self._end_s = max(self._end_s, now_s) + frame_ms / 1000.0
-
-    def unplayed_ms(self, now_s: float) -> float:
-        """How much of what was sent has not been heard yet."""
-        return max(0.0, self._end_s - now_s) * 1000.0
-
-    def cleared(self, now_s: float) -> None:
-        """What was not heard yet never will be."""
-        self._end_s = now_s
-
-
-class PacedSpeech:
-    """The answer on its way out: int16 at 16 kHz in, 20 ms frames out, in real time.
-
-    `converter` brings it to the rate of the wire, 8 kHz where none is given. Never more than
-    `lead_ms` is sent ahead of the far end's playing.
-    """
-
-    def __init__(
-        self,
-        lead_ms: int,
-        playout: Playout,
-        clock: Clock = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        converter: Converter | None = None,
-        rate_hz: int = TELEPHONE_RATE_HZ,
-    ) -> None:
-        self._sleep = sleep
-        self._frame_samples = rate_hz * FRAME_MS // 1000
-        self._lead_s = lead_ms / 1000.0
-        self._playout = playout
-        self._clock = clock
-        self._rate = converter or Halver()
-        self._rest: Pcm = np.zeros(0, dtype=np.int16)
-        self._frames: deque[Pcm] = deque()
-        self._queued_ms = 0.0
-        self._taken_ms = 0.0
-        self._line_end_s = 0.0
-        self._wake = asyncio.Event()
-
-    def put(self, samples: Pcm) -> None:
-        """Queue samples after what is queued already."""
-        self._queued_ms += len(samples) * 1000.0 / RATE_HZ
-        joined = np.concatenate([self._rest, self._rate.push(samples)])
-        whole = len(joined) // self._frame_samples * self._frame_samples
-        for start in range(0, whole, self._frame_samples):
-            self._frames.append(joined[start : start + self._frame_samples])
-        self._rest = joined[whole:]
-        self._wake.set()
-
-    def clear(self) -> None:
-        """Drop what is not sent, and count what is sent and not heard as lost."""
-        now_s = self._clock()
-        self._taken_ms -= min(self._taken_ms, self._playout.unplayed_ms(now_s))
-        self._playout.cleared(now_s)
-        self._queued_ms = self._taken_ms
-        self._frames.clear()
-        self._rest = self._rest[:0]
-        self._line_end_s = now_s
-
-    def heard_ms(self) -> int:
-        """How much of all that was queued has been heard."""
-        unplayed_ms = self._playout.unplayed_ms(self._clock())
-        return round(max(0.0, self._taken_ms - unplayed_ms))
-
-    def correct(self, heard_ms: float) -> None:
-        """After `clear`: the far end says how much of all that was queued it has played."""
-        self._taken_ms = self._queued_ms = heard_ms
-
-    @property
-    def sent_ms(self) -> float:
-        """How much was sent, what was cleared not counted."""
-        return self._taken_ms
-
-    @property
-    def waiting_ms(self) -> float:
-        """How much is queued and not sent yet."""
-        return self._queued_ms - self._taken_ms
-
-    async def run(self, send: Callable[[Pcm], Awaitable[None]]) -> None:
-        """Send for as long as the line lasts. Raises what `send` raises, `TimeoutError` when the
-        far end takes nothing for 5 to 10 s."""
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(None) as patience:
-            while True:
-                ahead_s = self._line_end_s - self._clock() - self._lead_s
-                if ahead_s > _TICK_S:
-                    await self._sleep(ahead_s)
-                    continue
-                frame = self._next()
-                if frame is None:
-                    patience.reschedule(None)
-                    self._wake.clear()
-                    await self._wake.wait()
-                    continue
-                now_s = self._clock()
-                self._line_end_s = max(self._line_end_s, now_s) + FRAME_MS / 1000.0
-                self._playout.sent(FRAME_MS, now_s)
-                # A deadline for each frame would cost as much as the frame.
-                if (patience.when() or 0.0) < loop.time() + SEND_TIMEOUT_S:
-                    patience.reschedule(loop.time() + 2 * SEND_TIMEOUT_S)
-                await send(frame)
-
-    def _next(self) -> Pcm | None:
-        if self._frames:
-            self._taken_ms = min(self._queued_ms, self._taken_ms + FRAME_MS)
-            return self._frames.popleft()
-        if not len(self._rest):
-            self._taken_ms = self._queued_ms
-            return None
-        last = np.pad(self._rest, (0, self._frame_samples - len(self._rest)))
-        self._rest = self._rest[:0]
-        self._taken_ms = self._queued_ms
-        return last

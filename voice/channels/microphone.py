@@ -50,10 +50,10 @@ class CardPlayout:
         del now_s
         return self._card.unplayed_ms()
 
-    def cleared(self, now_s: float) -> None:
-        """What was not heard yet never will be."""
+    def cleared(self, now_s: float) -> float:
+        """Take back what the card has not been given yet; returns how much that is, in ms."""
         del now_s
-        self._card.silence()
+        return self._card.silence()
 
 
 class MicrophoneChannel(LiveLine):

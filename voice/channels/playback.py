@@ -47,8 +47,16 @@ class ReportedPlayout:
         heard_ms = self._heard_ms + (now_s - self._heard_at_s) * 1000.0
         return max(0.0, self._sent_ms - heard_ms)
 
-    def cleared(self, now_s: float) -> None:
-        """What was not heard yet never will be."""
-        self._sent_ms -= self.unplayed_ms(now_s)
-        self._heard_ms, self._heard_at_s = self._sent_ms, now_s
-        self._end_s = now_s
+    def cleared(self, now_s: float) -> float:
+        """The client drops what it has not played; returns how much that is, in ms."""
+        lost_ms = self.unplayed_ms(now_s)
+        self._heard_at(self._sent_ms - lost_ms, now_s)
+        return lost_ms
+
+    def corrected(self, heard_ms: float, now_s: float) -> None:
+        """After `cleared`: the client says how much of the present item it had played."""
+        self._heard_at(self._item_ms + heard_ms, now_s)
+
+    def _heard_at(self, heard_ms: float, now_s: float) -> None:
+        self._sent_ms = self._heard_ms = heard_ms
+        self._heard_at_s = self._end_s = now_s

@@ -7,13 +7,16 @@ assistant is told when it is heard, not when it is rendered.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dialogue.customers.consent import withdrawals
 from dialogue.types import Purpose
 from voice.channels.realtime_events import EventWriter
 from voice.types import (
     AnswerEnded,
+    AssistantHeld,
+    AssistantInterrupted,
+    AssistantResumed,
     CallEnded,
     CallerFinished,
     CallerSpeaking,
@@ -43,6 +46,7 @@ class _Heard:
     """The caller's item under way."""
 
     item: str
+    turn: int
     text: str = ""
     sent: str = ""
     added: bool = False
@@ -70,6 +74,7 @@ class Story:
         self._heard: _Heard | None = None
         self._response: _Response | None = None
         self._words: deque[_Word] = deque()
+        self._held = False
 
     @property
     def response_item(self) -> str | None:
@@ -87,26 +92,33 @@ class Story:
 
     def _of_caller(self, event: CallEvent) -> list[str]:
         match event:
-            case CallerSpeaking(at_ms=at_ms):
-                return self._caller_speaks(at_ms)
+            case CallerSpeaking(turn, at_ms):
+                return self._caller_speaks(turn, at_ms)
             case PartialTranscript(text=text):
                 return self._caller_said(text)
-            case CallerFinished(at_ms=at_ms):
-                return self._caller_finished(at_ms)
+            case CallerFinished(turn, at_ms):
+                return self._caller_finished(turn, at_ms)
             case TurnDropped():
                 return [*self._caller_heard(""), *self._now(LISTENING)]
             case TurnDecided(understanding=understanding):
                 if Purpose.EMOTION_VOICE in withdrawals(understanding.signals):
                     self.voice_withdrawn = True
                 return self._caller_heard(understanding.transcript.text)
-            case TurnFinished(record=record):
-                return self._caller_heard(record.transcript.text) if self._heard else []
+            case TurnFinished(record) if self._heard and self._heard.turn == record.turn:
+                return self._caller_heard(record.transcript.text)
         return []
 
     def _of_assistant(self, event: CallEvent) -> list[str]:
         match event:
             case ClauseQueued():
                 self._queue(event)
+            case AssistantHeld():
+                self._held = True
+            case AssistantResumed(held_at_ms=held_at_ms, later_ms=later_ms):
+                self._held = False
+                self._delay(held_at_ms, later_ms)
+            case AssistantInterrupted():
+                self._held = False
             case HandChanged(hand=hand):
                 return [self.writer.event("attune.hand", hand=hand.value)]
             case AnswerEnded(interrupted=interrupted):
@@ -117,8 +129,8 @@ class Story:
 
     # --- the caller ----------------------------------------------------------------------------
 
-    def _caller_speaks(self, at_ms: int) -> list[str]:
-        self._heard = _Heard(self._new("item"))
+    def _caller_speaks(self, turn: int, at_ms: int) -> list[str]:
+        self._heard = _Heard(self._new("item"), turn)
         started = self.writer.event(
             "input_audio_buffer.speech_started", audio_start_ms=at_ms, item_id=self._heard.item
         )
@@ -135,10 +147,10 @@ class Story:
             heard.sent = text
         return told
 
-    def _caller_finished(self, at_ms: int) -> list[str]:
+    def _caller_finished(self, turn: int, at_ms: int) -> list[str]:
         told = []
         if self._heard is None or self._heard.added:
-            self._heard = _Heard(self._new("item"))
+            self._heard = _Heard(self._new("item"), turn)
         else:
             told.append(
                 self.writer.event(
@@ -181,7 +193,7 @@ class Story:
     def due(self, now_ms: float) -> list[str]:
         """The words that are heard by now, in audio time."""
         told: list[str] = []
-        while self._words and self._words[0].due_ms <= now_ms:
+        while self._words and not self._held and self._words[0].due_ms <= now_ms:
             told += self._tell(self._words.popleft())
         return told
 
@@ -198,6 +210,13 @@ class Story:
             at_ms = clause.start_ms + (clause.end_ms - clause.start_ms) * before / length
             self._words.append(_Word(at_ms, word, clause.speaker.value))
             before += len(word)
+
+    def _delay(self, from_ms: float, later_ms: float) -> None:
+        """Words that were due after this moment are heard later."""
+        self._words = deque(
+            replace(word, due_ms=word.due_ms + later_ms) if word.due_ms >= from_ms else word
+            for word in self._words
+        )
 
     def _tell(self, word: _Word) -> list[str]:
         told = self._response_begins()

@@ -115,7 +115,7 @@ class RecordingChannel:
         """Silence what has not been heard yet."""
         lost = max(0, self._queue_end - self._now)
         if self._writer is not None and lost:
-            self._writer.put("assistant", self._now, np.zeros(lost, dtype=np.int16))
+            self._writer.silence("assistant", self._now)
         self._queue_end -= lost
         self._queued -= lost
 

@@ -160,7 +160,7 @@ class SimulatedCallerChannel:
         """Silence what has not been heard yet: the caller has interrupted."""
         lost = max(0, self._answer_end - self._now)
         if self._writer is not None and lost:
-            self._writer.put("assistant", self._now, np.zeros(lost, dtype=np.int16))
+            self._writer.silence("assistant", self._now)
         self._answer_end -= lost
         self._queued -= lost
         self._answered = False

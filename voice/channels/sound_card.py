@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from nlu.errors import AttuneError
+from voice.fades import FADE_MS, faded_out
 from voice.types import FRAME_MS, RATE_HZ, Pcm
 
 LATENCY_S = 0.05
@@ -169,10 +170,17 @@ class SoundCard:
         with self._lock:
             self._queue.append(samples)
 
-    def silence(self) -> None:
-        """Drop what is queued; what the device already holds still sounds."""
+    def silence(self) -> float:
+        """Drop what is queued, but for a fade; what the device already holds still sounds.
+
+        Returns how many ms were dropped.
+        """
         with self._lock:
+            queued = np.concatenate([np.zeros(0, dtype=np.int16), *self._queue])
             self._queue.clear()
+            if len(queued):
+                self._queue.append(faded_out(queued[: RATE_HZ * FADE_MS // 1000]))
+        return len(queued) * 1000.0 / RATE_HZ
 
     def unplayed_ms(self) -> float:
         """How much of what was queued has not sounded yet."""

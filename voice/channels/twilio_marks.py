@@ -76,10 +76,13 @@ class MarkedPlayout:
             heard_ms = min(limit_ms, heard_ms + (now_s - self._heard_at_s) * 1000.0)
         return self._sent_ms - heard_ms
 
-    def cleared(self, now_s: float) -> None:
-        """What was not heard yet never will be; its marks come back and say nothing."""
-        self._sent_ms -= self.unplayed_ms(now_s)
+    def cleared(self, now_s: float) -> float:
+        """Twilio drops what it has not played; returns how much that is, in ms. The marks of it
+        come back and say nothing."""
+        lost_ms = self.unplayed_ms(now_s)
+        self._sent_ms -= lost_ms
         self._heard_ms = self._sent_ms
         self._heard_at_s = None
         self._waiting.clear()
         self._line_end_s = now_s
+        return lost_ms

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from voice.types import AssistantInterrupted, CallEvent, Speaker, TurnFinished
+from voice.types import AssistantInterrupted, AssistantResumed, CallEvent, Speaker, TurnFinished
 
 _BUCKETS_S = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0, 10.0)
 
@@ -44,6 +44,11 @@ class Metrics:
             "Times a caller interrupted the assistant.",
             registry=self.registry,
         )
+        self.false_alarms = Counter(
+            "attune_false_alarms",
+            "Times the assistant fell silent for a sound that was nobody, and went on.",
+            registry=self.registry,
+        )
         self.fallbacks = Counter(
             "attune_fallbacks",
             "Turns answered with a fallback because a stage failed.",
@@ -77,6 +82,8 @@ class Metrics:
         """Count an event of a call."""
         if isinstance(event, AssistantInterrupted):
             self.barge_ins.inc()
+        if isinstance(event, AssistantResumed):
+            self.false_alarms.inc()
         if not isinstance(event, TurnFinished):
             return
         record = event.record

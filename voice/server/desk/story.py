@@ -152,7 +152,9 @@ class CallStory:
                 self._add("hand", hand=hand.value, by=self.holder, at_ms=at_ms)
                 self.wants_human = hand is Hand.WAITING
             case TurnFinished(record):
-                self.state = "listening"
+                # An interrupted turn is over when the next one is decided on.
+                if self.state != "thinking":
+                    self.state = "listening"
                 self._add(
                     "finished",
                     turn=record.turn,

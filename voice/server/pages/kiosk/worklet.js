@@ -4,6 +4,7 @@ const FRAME_MS = 20;
 const TAPS = 24;
 const BEGIN_MS = 60;
 const REPORT_MS = 100;
+const FADE_MS = 8;
 
 // Emits { frame: Int16Array of 20 ms, level: 0..1 }. A windowed sinc keeps what the lower rate
 // cannot carry from folding back.
@@ -71,6 +72,7 @@ class Playback extends AudioWorkletProcessor {
     this.offset = 0;
     this.waiting = 0;
     this.running = false;
+    this.fading = [];
     this.item = "";
     this.played = 0;
     this.told = 0;
@@ -81,6 +83,7 @@ class Playback extends AudioWorkletProcessor {
   take(message) {
     if (message === "end") this.running = this.waiting > 0;
     else if (message === "clear") {
+      this.fading = this.running ? this.fade() : [];
       this.queue = [];
       this.offset = this.waiting = 0;
       this.running = false;
@@ -93,9 +96,20 @@ class Playback extends AudioWorkletProcessor {
     }
   }
 
+  // What would have been played next, falling silent: it does not count as played.
+  fade() {
+    const count = Math.min(this.waiting, Math.round((FADE_MS * sampleRate) / 1000));
+    const next = [];
+    for (const { samples } of [{ samples: this.queue[0].samples.slice(this.offset) }, ...this.queue.slice(1)]) {
+      if (next.length < count) next.push(...samples.slice(0, count - next.length));
+    }
+    return next.map((sample, i) => (sample / 32768) * (1 - i / count));
+  }
+
   process(_inputs, outputs) {
     const output = outputs[0][0];
     let peak = 0;
+    output.set(this.fading.splice(0, output.length));
     for (let i = 0; this.running && i < output.length; i++) {
       const head = this.queue[0];
       if (head.item !== this.item) {

@@ -1,0 +1,295 @@
+"""How `voice/turns/likeness.npz` was made.
+
+    python benchmarks/barge_in_training.py --data DIR [--out FILE]      (extra `train`)
+
+People: the beginnings of what LibriSpeech readers say who are not in `barge_in.py` (the 61st
+speaker on), RAVDESS clips that are not in it (its actors are), nEMO, spoken digits, and the same
+from a pause within. No people: synthesised coughs, clearings of the throat, hums, slams and tunes
+with other seeds than in `barge_in.py`; hums of two flite voices that are not in it; every recorded
+sound of the `noise` corpus that is not in it and is no crowd, among them laughing, crying, snoring
+and yawning. No recorded cough is among them. Each at two levels and speeds, wideband or on the
+telephone, with the noise of its own room, somebody else's or both before, in and after it: what is
+new must be the voice, not that a recording begins. A frame is speech within 100 ms of something
+loud of a person; every frame counts. One item in five is left out; the thresholds of
+`voice/turns/interruption.py` were chosen on these.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from barge_in import (
+    HU_COUGHS,
+    HU_KNOCKS,
+    HU_MUSICAL,
+    MURMURS,
+    RUBS,
+    TAPS,
+    Item,
+    Sound,
+    clips,
+    cough,
+    faster,
+    hu,
+    hum,
+    murmur,
+    on_a_line,
+    on_the_line,
+    pulses,
+    resonate,
+    room_noise,
+    room_of,
+    slams,
+    trimmed,
+    tune,
+)
+
+from voice.audio import read_audio
+from voice.turns.likeness import FEATURES, FrameFeatures
+from voice.types import FRAME_MS, FRAME_SAMPLES, RATE_HZ, AudioFrame
+from voice.vad import SpeechDetector
+
+CELLS = 24
+LONGEST_S = 1.6
+FRAMES = 150
+EPOCHS = 60
+BEFORE_WEIGHT = 0.3
+NEAR_FRAMES = 5
+TESTED_PEOPLE = 60
+FIRST_SOUND_WITHOUT_CROWD = 18
+
+
+def no_people(data: Path, random: np.random.Generator) -> Iterator[Item]:
+    for make, kind, count in (
+        (cough, "cough", 300),
+        (throat, "cough", 300),
+        (hum, "mm-hm", 250),
+        (tune, "music", 120),
+    ):
+        for _ in range(count):
+            yield Item(kind, "synthesised", make(random), False)
+    if shutil.which("flite"):
+        for phones in MURMURS:
+            for voice in ("kal", "kal16"):
+                sound = murmur(voice, phones)
+                for factor in (0.8, 0.95, 1.1, 1.25):
+                    yield Item("mm-hm", f"{voice} {phones}", faster(sound, factor), False)
+    knocks = (item for item in slams(data, random) if not item.real)
+    yield from (item for item, _ in zip(knocks, range(200), strict=False))
+    yield from recorded(data)
+
+
+def recorded(data: Path) -> Iterator[Item]:
+    tested = {*HU_COUGHS, *HU_KNOCKS, *HU_MUSICAL}
+    names = {row["file"] for row in clips(data, "noise")}
+    for number in range(FIRST_SOUND_WITHOUT_CROWD, 101):
+        if number not in tested and f"speechdnn-noises_Nonspeech_n{number}.ogg" in names:
+            for factor in (0.85, 1.0, 1.15):
+                yield hu(data, number, "noise", factor)
+    for row in clips(data, "noise"):
+        other = not row["file"].startswith(("speechdnn", "pipecat", "picovoice"))
+        if row["kind"] == "noise" and other and not row["file"].endswith((*TAPS, *RUBS)):
+            whole = read_audio(data / "noise" / row["file"], "mono").astype(np.float64)
+            sound, room = trimmed(whole), room_of(whole)
+            for start in range(0, min(len(sound), 12 * RATE_HZ), 3 * RATE_HZ):
+                yield Item("noise", row["file"], sound[start : start + 3 * RATE_HZ], True, room)
+
+
+def throat(random: np.random.Generator) -> Sound:
+    """A rough voiced clearing of the throat: pulses that waver, breath, a neutral vocal tract."""
+    parts = []
+    for _ in range(int(random.integers(1, 4))):
+        count = int(RATE_HZ * random.uniform(0.12, 0.5))
+        wander = np.cumsum(random.normal(0, 1, count)) / np.sqrt(count)
+        voiced = pulses(random.uniform(80, 300) * (1 + 0.15 * wander))
+        voiced /= np.abs(voiced).max() + 1e-9
+        rough = 1 + random.uniform(0, 0.6) * np.sin(
+            2 * np.pi * random.uniform(15, 40) * np.arange(count) / RATE_HZ
+        )
+        rise = np.minimum(1, np.arange(count) / (RATE_HZ * random.uniform(0.005, 0.06)))
+        fall = np.linspace(1, random.uniform(0, 0.5), count) ** random.uniform(0.7, 2)
+        breath = random.normal(0, random.uniform(0.03, 0.4), count)
+        if random.random() < 0.6:
+            burst = int(RATE_HZ * random.uniform(0.02, 0.07))
+            parts.append(random.normal(0, 0.8, burst) * np.hanning(burst))
+        parts += [(voiced + breath) * rise * fall * rough]
+        parts.append(np.zeros(int(RATE_HZ * random.uniform(0.05, 0.4))))
+    scale = random.uniform(0.8, 1.3)
+    poles = [random.uniform(450, 800) * scale, random.uniform(1_100, 1_700) * scale, 2_500 * scale]
+    return resonate(np.concatenate(parts), poles, random.uniform(100, 260))
+
+
+def people(data: Path) -> Iterator[Item]:
+    rows = list({row["speaker"]: row for row in clips(data, "librispeech")}.values())
+    yield from read("librispeech", rows[TESTED_PEOPLE:], data)
+    rows = clips(data, "ravdess")
+    tested = {row["file"] for row in rows[:: len(rows) // 40]}
+    yield from read("ravdess", [row for row in rows[3::5] if row["file"] not in tested], data)
+    yield from read("nemo", clips(data, "nemo")[::18], data)
+    yield from read("digits", clips(data, "digits")[::8], data)
+
+
+def read(corpus: str, rows: list[dict[str, str]], data: Path) -> Iterator[Item]:
+    for row in rows:
+        whole = read_audio(data / corpus / row["file"], "mono").astype(np.float64)
+        sound, room = trimmed(whole), room_of(whole)
+        yield Item(corpus, row["file"], sound, True, room)
+        if corpus in ("librispeech", "nemo") and (later := after_pause(sound)) is not None:
+            yield Item(corpus, row["file"], later, True, room)
+
+
+def after_pause(sound: Sound) -> Sound | None:
+    """From where the sound comes back after its first 100 ms of quiet, a second in or later."""
+    blocks = sound[: len(sound) // 160 * 160].reshape(-1, 160)
+    level = 10 * np.log10(np.mean(blocks**2, axis=1) + 1e-12)
+    quiet = np.convolve(level < np.percentile(level, 97) - 25, np.ones(10), "valid") >= 10
+    later = np.flatnonzero(quiet[100:])
+    if not len(later):
+        return None
+    rest = sound[(100 + int(later[0])) * 160 :]
+    return trimmed(rest) if len(rest) > RATE_HZ else None
+
+
+Sequence = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Features, label and weight of each frame."""
+
+
+def heard(item: Item, is_speech: bool, rooms: list[Sound], random: np.random.Generator) -> Sequence:
+    """The item on a line; half of them in somebody's room as well, or in none."""
+    sound = faster(item.sound, random.uniform(0.9, 1.12))[: int(LONGEST_S * RATE_HZ)]
+    lead = int(random.uniform(0.5, 1.2) * RATE_HZ)
+    shown = replace(item, sound=sound)
+    line = on_a_line(shown, random.uniform(-36, -14), lead, RATE_HZ // 5, random)
+    if item.room is None or random.random() < 0.4:
+        noise = room_noise(rooms[int(random.integers(len(rooms)))], len(line), random)
+        line += noise / noise.std() * 10 ** (random.uniform(-80, -48) / 20)
+    samples = on_the_line(line, telephone=random.random() < 0.5)
+    spoken = np.zeros(len(samples))
+    spoken[lead : lead + len(sound)] = sound if is_speech else 0.0
+    labels = talking(spoken)
+    detector, features = SpeechDetector(), FrameFeatures()
+    rows, weights = [], []
+    for number in range(len(labels)):
+        start = number * FRAME_SAMPLES
+        frame = AudioFrame(samples[start : start + FRAME_SAMPLES], number * FRAME_MS)
+        rows.append(features.push(frame, detector.push(frame)))
+        weights.append(BEFORE_WEIGHT if start + FRAME_SAMPLES <= lead else 1.0)
+    return tuple(np.asarray(each[-FRAMES:], dtype=np.float32) for each in (rows, labels, weights))  # type: ignore[return-value]
+
+
+def talking(spoken: Sound) -> npt.NDArray[np.float64]:
+    """Which frames lie within 100 ms of speech: within 30 dB of its loudest 20 ms."""
+    frames = spoken[: len(spoken) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
+    power = np.mean(frames**2, axis=1)
+    loud = (power > 0) & (power > power.max() * 1e-3)
+    first = int(np.argmax(loud)) if loud.any() else len(loud)
+    near = np.convolve(loud, np.ones(2 * NEAR_FRAMES + 1), "same") > 0
+    near[:first] = False
+    return near.astype(np.float64)
+
+
+def items(data: Path, *, left_out: bool) -> tuple[list[Item], list[Item]]:
+    """No people, and people: what is trained on, or the fifth that is left out."""
+
+    def chosen(found: Iterator[Item]) -> list[Item]:
+        usable = (
+            (f"{number}" if item.name == "synthesised" else item.name, item)
+            for number, item in enumerate(found)
+            if len(item.sound) >= RATE_HZ // 20 and np.abs(item.sound).max() > 0
+        )
+        return [item for key, item in usable if (zlib.crc32(key.encode()) % 5 == 0) == left_out]
+
+    return chosen(no_people(data, np.random.default_rng(17))), chosen(people(data))
+
+
+def sequences(data: Path) -> list[Sequence]:
+    random = np.random.default_rng(18)
+    others, speech = items(data, left_out=False)
+    rooms = [item.room for item in speech if item.room is not None and item.room.any()]
+    return [
+        heard(item, is_speech, rooms, random)
+        for found, is_speech in ((others, False), (speech, True))
+        for item in found
+        for _ in range(2)
+    ]
+
+
+def padded(found: list[Sequence]) -> list[torch.Tensor]:
+    shapes = ((len(found), FRAMES, FEATURES), (len(found), FRAMES), (len(found), FRAMES))
+    whole = [np.zeros(shape, dtype=np.float32) for shape in shapes]
+    for i, parts in enumerate(found):
+        for array, part in zip(whole, parts, strict=True):
+            array[i, : len(part)] = part
+    return [torch.from_numpy(array) for array in whole]
+
+
+class Recurrent(torch.nn.Module):
+    """What is exported as `voice.turns.likeness.Network`."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unit = torch.nn.GRU(FEATURES, CELLS, batch_first=True)
+        self.out = torch.nn.Linear(CELLS, 1)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Log-odds of each frame, shape (batch, frames)."""
+        return self.out(self.unit(features)[0])[..., 0]
+
+
+def trained(features: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> Recurrent:
+    torch.manual_seed(0)
+    network = Recurrent()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=4e-3, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, EPOCHS)
+    for epoch in range(EPOCHS):
+        total = 0.0
+        for batch in torch.randperm(len(features)).split(64):
+            noisy = features[batch] + 0.05 * torch.randn_like(features[batch])
+            losses = torch.nn.functional.binary_cross_entropy_with_logits(
+                network(noisy), labels[batch], reduction="none"
+            )
+            loss = (losses * weights[batch]).sum() / weights[batch].sum()
+            optimiser.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimiser.step()
+            total += float(loss.detach()) * len(batch)
+        schedule.step()
+        if epoch % 10 == 9:
+            print(f"epoch {epoch + 1}: loss {total / len(features):.4f}")
+    return network
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("voice/turns/likeness.npz"))
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    found = sequences(options.data)
+    speech = sum(bool(labels.any()) for _, labels, _ in found)
+    print(f"{len(found)} sequences, {speech} of them speech")
+    network = trained(*padded(found))
+    with torch.no_grad():
+        unit = network.unit
+        np.savez_compressed(
+            options.out,
+            inputs=unit.weight_ih_l0.numpy().astype(np.float16),
+            recurrent=unit.weight_hh_l0.numpy().astype(np.float16),
+            input_bias=unit.bias_ih_l0.numpy().astype(np.float16),
+            recurrent_bias=unit.bias_hh_l0.numpy().astype(np.float16),
+            out=network.out.weight[0].numpy().astype(np.float16),
+            out_bias=np.float32(network.out.bias.item()),
+        )
+
+
+if __name__ == "__main__":
+    main()
