@@ -28,6 +28,9 @@ CODES = {"order_number", "account_number", "digits", "card_number"}
 # A locked database may not hold up an answer: what waits is written with the next turn.
 _BUSY_TIMEOUT_MS = 250
 
+_REMEMBERED_MIB = 16
+"""Of speech that is said again and again: about eight minutes."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Engines:
@@ -65,7 +68,10 @@ class Engines:
             ),
             mind=Understander(language),
             synthesizer=speech.open_synthesizer(
-                settings.speech_engine, settings.voice, workers=settings.speech_workers
+                settings.speech_engine,
+                settings.voice,
+                workers=settings.speech_workers,
+                remembered_mib=_REMEMBERED_MIB,
             ),
             store=store,
         )

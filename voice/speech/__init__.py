@@ -18,17 +18,24 @@ _ESPEAK_VOICE = "en-us+f2"
 
 
 def open_synthesizer(
-    engine: str = "espeak", voice: str | None = None, *, workers: int = 1, **options: Any
+    engine: str = "espeak",
+    voice: str | None = None,
+    *,
+    workers: int = 1,
+    remembered_mib: int = 0,
+    **options: Any,
 ) -> PooledSynthesizer:
     """Start `workers` processes with `engine` and its `voice`; they load while you go on.
 
     `espeak` takes an espeak-ng voice and variant, `piper` the path of an ONNX voice, `system` an
     identifier of the operating system's (None is its default). On macOS and Windows, where our
-    driver is untried, `espeak` without a voice means `system`. `options` go to the engine.
+    driver is untried, `espeak` without a voice means `system`. Up to `remembered_mib` of sound
+    that was asked for more than once is kept. `options` go to the engine.
 
     Raises `AttuneError` for an engine that is not known; what else may be wrong (no such voice)
     is said by the first use of `speak`, or by `ready()`.
     """
+    from voice.speech.memory import PieceMemory
     from voice.speech.workers import EngineChoice
 
     if engine not in _ENGINES:
@@ -43,4 +50,5 @@ def open_synthesizer(
         voice = voice or _ESPEAK_VOICE
     shown = Path(voice).stem if engine == "piper" and voice else voice or "system voice"
     choice = EngineChoice(target, {"voice": voice, **options})
-    return PooledSynthesizer(f"{label} {shown}", choice, workers)
+    memory = PieceMemory(remembered_mib * 2**20) if remembered_mib else None
+    return PooledSynthesizer(f"{label} {shown}", choice, workers, memory)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from dialogue.types import Delivery
 from voice.speech.engine import Ending
 from voice.speech.limits import within_limits
+from voice.speech.memory import PieceMemory
 from voice.speech.normalise import sentences, spoken
 from voice.speech.prosody import achieved, together
 from voice.speech.wire import Sound
@@ -21,11 +22,21 @@ SENTENCE_PAUSE_MS = 300
 
 
 class PooledSynthesizer:
-    """A `Synthesizer` whose engine runs in worker processes. Safe to use from several threads."""
+    """A `Synthesizer` whose engine runs in worker processes. Safe to use from several threads.
 
-    def __init__(self, name: str, choice: EngineChoice, workers: int = 1) -> None:
+    With `memory` a piece that is asked for again and again is rendered twice, not every time.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        choice: EngineChoice,
+        workers: int = 1,
+        memory: PieceMemory | None = None,
+    ) -> None:
         self.name = name
         self._pool = WorkerPool(choice, workers)
+        self._memory = memory
 
     def ready(self) -> None:
         """Wait until the engine is loaded. Raises `AttuneError` when it cannot be."""
@@ -51,7 +62,7 @@ class PooledSynthesizer:
         given = 0
         for index, piece in enumerate(pieces):
             start_ms = given * 1000 // RATE_HZ
-            for part in self._pool.render(piece, held, opens=index == 0):
+            for part in self._render(piece, held, opens=index == 0):
                 if isinstance(part, Sound):
                     chunk = SpeechChunk(
                         np.frombuffer(part.pcm, dtype=np.int16), _later(part.words, start_ms)
@@ -64,6 +75,12 @@ class PooledSynthesizer:
                     chunk = SpeechChunk(part.samples, achieved=_overall(endings))
                 given += len(chunk.samples)
                 yield chunk
+
+    def _render(self, piece: str, held: Delivery, *, opens: bool) -> Generator[Sound | Ending]:
+        rendered = self._pool.render(piece, held, opens=opens)
+        if self._memory is None:
+            return rendered
+        return self._memory.through(piece, held, opens, rendered)
 
     def close(self) -> None:
         """End the worker processes."""
