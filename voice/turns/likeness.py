@@ -10,7 +10,6 @@ et al. 2014) of 24 cells with one output.
 from __future__ import annotations
 
 import functools
-import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from voice.types import FRAME_SAMPLES, RATE_HZ, AudioFrame
 from voice.vad import VoiceActivity
 
 FEATURES = 20
+BANDS = 16
 _WEIGHTS = Path(__file__).with_name("likeness.npz")
 _EDGES_HZ = (
     *(100, 200, 300, 400, 520, 660, 820, 1_000, 1_220, 1_480),
@@ -31,6 +31,7 @@ _QUIETEST_DB = -20.0
 _RISE_DB = 0.04
 _LOUDEST_DB = 45.0
 _SCALE_DB = 15.0
+_MOST_OVER_NOISE_DB = 60.0
 _LAGS = slice(RATE_HZ // 400, RATE_HZ // 70)
 
 Floats = npt.NDArray[np.float32]
@@ -48,39 +49,47 @@ class FrameFeatures:
         samples = frame.samples.astype(np.float32)
         if len(samples) < FRAME_SAMPLES:
             samples = np.pad(samples, (0, FRAME_SAMPLES - len(samples)))
-        heard = np.concatenate([self._before, samples]) * _window()
+        heard = np.concatenate((self._before, samples))
+        heard *= _window()
         self._before = samples
-        power = np.abs(np.fft.rfft(heard, 2 * len(heard))) ** 2
-        bands_db = np.maximum(_QUIETEST_DB, 10.0 * np.log10(power @ _bands() / len(heard) + 1e-9))
+        spectrum = np.fft.rfft(heard, 2 * len(heard))
+        power = spectrum.real * spectrum.real
+        power += spectrum.imag * spectrum.imag
+        bands_db = np.add.reduceat(power, _starts(), dtype=np.float64)[:-1]
+        bands_db *= _shares()
+        bands_db += 1e-9
+        np.log10(bands_db, out=bands_db)
+        bands_db *= 10.0
+        np.maximum(bands_db, _QUIETEST_DB, out=bands_db)
         if self._floor_db is None:
             self._floor_db = bands_db
         self._floor_db = np.minimum(bands_db, self._floor_db + _RISE_DB)
-        over_db = np.clip(bands_db - self._floor_db, 0.0, _LOUDEST_DB)
-        return np.concatenate(
-            [
-                over_db / _SCALE_DB,
-                [
-                    2.0 * activity.probability,
-                    np.clip(activity.level_db - activity.noise_floor_db, 0, 60) / _SCALE_DB,
-                    2.0 * _periodicity(power),
-                    _flatness(bands_db),
-                ],
-            ]
-        ).astype(np.float32)
+        over_db = np.minimum(bands_db - self._floor_db, _LOUDEST_DB)
+        found = np.empty(FEATURES, dtype=np.float32)
+        found[:BANDS] = over_db / _SCALE_DB
+        over_noise_db = activity.level_db - activity.noise_floor_db
+        found[BANDS:] = (
+            2.0 * activity.probability,
+            min(max(over_noise_db, 0.0), _MOST_OVER_NOISE_DB) / _SCALE_DB,
+            2.0 * _periodicity(power),
+            _flatness(bands_db),
+        )
+        return found
 
 
 def _periodicity(power: npt.NDArray[np.floating]) -> float:
     """The highest peak of the normalised autocorrelation between 70 and 400 Hz."""
-    lags = np.fft.irfft(power)[: _LAGS.stop]
-    if lags[0] <= 0.0:
+    lags = np.fft.irfft(power)
+    whole = float(lags[0])
+    if whole <= 0.0:
         return 0.0
-    return float(np.max(lags[_LAGS] / _taper()[_LAGS]) / lags[0])
+    return float((lags[_LAGS] * _untapered()).max()) / whole
 
 
 def _flatness(bands_db: npt.NDArray[np.float64]) -> float:
     """How even the bands up to 3.6 kHz are: 0 for white noise, less for a tone."""
     inner = bands_db[:14]
-    return float(np.mean(inner) - np.max(inner)) / _SCALE_DB
+    return float(inner.sum() / len(inner) - inner.max()) / _SCALE_DB
 
 
 @functools.cache
@@ -89,19 +98,23 @@ def _window() -> Floats:
 
 
 @functools.cache
-def _taper() -> npt.NDArray[np.float64]:
-    """The autocorrelation of the window, 1 at lag 0."""
+def _untapered() -> Floats:
+    """One over the window's autocorrelation (1 at lag 0), where pitch is looked for."""
     power = np.abs(np.fft.rfft(_window(), 4 * FRAME_SAMPLES)) ** 2
     lags = np.fft.irfft(power)
-    return np.asarray(np.maximum(lags / lags[0], 0.1), dtype=np.float64)
+    return np.asarray(1.0 / np.maximum(lags / lags[0], 0.1), dtype=np.float32)[_LAGS]
 
 
 @functools.cache
-def _bands() -> npt.NDArray[np.float64]:
-    """Shape (bins, bands): which bins of the spectrum are averaged in which band."""
-    hz = np.fft.rfftfreq(4 * FRAME_SAMPLES, 1.0 / RATE_HZ)
-    inside = [(hz >= low) & (hz < high) for low, high in itertools.pairwise(_EDGES_HZ)]
-    return np.stack([each / each.sum() for each in inside], axis=1)
+def _starts() -> npt.NDArray[np.intp]:
+    """The first bin of the spectrum in each band, and the first one above the last band."""
+    return np.searchsorted(np.fft.rfftfreq(4 * FRAME_SAMPLES, 1.0 / RATE_HZ), _EDGES_HZ)
+
+
+@functools.cache
+def _shares() -> npt.NDArray[np.float64]:
+    """What makes a band's sum its mean, for each sample."""
+    return 1.0 / (np.diff(_starts()) * 2 * FRAME_SAMPLES)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
