@@ -31,7 +31,7 @@ from voice.speculation import (
     Talk,
     without_voice,
 )
-from voice.supervision import HumanAgent, Patience
+from voice.supervision import HumanAgent, Patience, Request
 from voice.thinking import Thinker
 from voice.turns.endpointing import UNKNOWN_MS, EndpointPolicy, default_policies
 from voice.turns.interruption import (
@@ -238,7 +238,8 @@ class VoiceLoop:
         activity = self.overhead.timed("vad", lambda: self._detector.push(frame))
         self._hearing.keep(frame)
         await self._take(frame.acts)
-        await self._serve_agent()
+        if (request := self._asked_by_agent()) is not None:
+            await self._floor.serve(request)
         if frame.keys or self._keypad.waiting:
             await self._keys(frame)
             return
@@ -255,7 +256,8 @@ class VoiceLoop:
         is_speech = activity.speech and (
             self._turn is not None or self._interruption.stands_out(activity)
         )
-        await self._dispatch(self._tracker.push(frame.end_ms, is_speech))
+        if events := self._tracker.push(frame.end_ms, is_speech):
+            await self._dispatch(events)
         if self._turn is not None or self._floor.answer is not None or self.agent.speaks:
             self._silence.active()
         elif self._channel.live and (due := self._silence.quiet(frame.end_ms)):
@@ -273,14 +275,12 @@ class VoiceLoop:
             case None if self._floor.over:
                 self._floor.finish()
 
-    async def _serve_agent(self) -> None:
-        """Do what a human agent has asked for, if its moment has come."""
+    def _asked_by_agent(self) -> Request | None:
+        """What a human agent has asked for, if its moment has come."""
         self.agent.tick(self._now_ms)
-        request = self.agent.next_request(
+        return self.agent.next_request(
             caller_speaks=self._turn is not None, answering=self._floor.answer is not None
         )
-        if request is not None:
-            await self._floor.serve(request)
 
     async def _take(self, acts: Sequence[CallerAct]) -> None:
         """The caller did something other than speak."""

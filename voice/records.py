@@ -66,6 +66,7 @@ class _Redactor:
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = tuple(names)
+        self._known: dict[str, Redacted] = {}
         self.found: set[str] = set()
 
     def text(self, text: str) -> str:
@@ -74,9 +75,11 @@ class _Redactor:
         return redacted
 
     def _redacted(self, text: str) -> Redacted:
-        result = redact(text, names=self._names)
-        self.found.update(span.type for span in result.spans)
-        return result
+        # The names of rules and actions, and what was said, stand in a record many times.
+        if text not in self._known:
+            self._known[text] = result = redact(text, names=self._names)
+            self.found.update(span.type for span in result.spans)
+        return self._known[text]
 
     def transcript(self, transcript: Transcript) -> Transcript:
         """Text and words redacted at the same places."""
