@@ -24,6 +24,8 @@ SPEECH_ON = 0.5
 SPEECH_OFF = 0.35
 GATE_HOLD_MS = 500
 GATE_MODE = 2
+DIGITAL_SILENCE_DB = -120.0
+"""The level of a frame in which every sample is 0, and of no other."""
 _WINDOW = 512
 _CONTEXT = 64
 _PREROLL_WINDOWS = 6
@@ -154,6 +156,8 @@ def _floats(samples: Pcm) -> npt.NDArray[np.float32]:
 
 
 def _level_db(samples: Pcm) -> float:
+    if not samples.any():
+        return DIGITAL_SILENCE_DB
     wide = samples.astype(np.int64)
     power = int(np.dot(wide, wide)) / len(samples) / 32768.0**2
     return 10.0 * math.log10(power + 1e-12)

@@ -42,6 +42,8 @@ class Doubler:
             return samples
         known: Doubles = np.concatenate((self._before, samples))
         self._before = known[len(samples) :]
+        if not known.any():
+            return np.zeros(2 * len(samples), dtype=np.int16)
         return _to_pcm(np.correlate(known, _DOUBLING, "valid").view(np.float64))
 
 

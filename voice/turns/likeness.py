@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from voice.types import FRAME_SAMPLES, RATE_HZ, AudioFrame
-from voice.vad import VoiceActivity
+from voice.vad import DIGITAL_SILENCE_DB, VoiceActivity
 
 FEATURES = 20
 BANDS = 16
@@ -43,9 +43,14 @@ class FrameFeatures:
     def __init__(self) -> None:
         self._before: Floats = np.zeros(FRAME_SAMPLES, dtype=np.float32)
         self._floor_db: npt.NDArray[np.float64] | None = None
+        self._silent = False
 
     def push(self, frame: AudioFrame, activity: VoiceActivity) -> Floats:
         """The features of 40 ms: this frame and the one before."""
+        silent = activity.level_db <= DIGITAL_SILENCE_DB
+        if silent and self._silent:
+            return self._of_silence(activity)
+        self._silent = silent
         samples = frame.samples.astype(np.float32)
         if len(samples) < FRAME_SAMPLES:
             samples = np.pad(samples, (0, FRAME_SAMPLES - len(samples)))
@@ -65,16 +70,30 @@ class FrameFeatures:
             self._floor_db = bands_db
         self._floor_db = np.minimum(bands_db, self._floor_db + _RISE_DB)
         over_db = np.minimum(bands_db - self._floor_db, _LOUDEST_DB)
-        found = np.empty(FEATURES, dtype=np.float32)
-        found[:BANDS] = over_db / _SCALE_DB
-        over_noise_db = activity.level_db - activity.noise_floor_db
-        found[BANDS:] = (
-            2.0 * activity.probability,
-            min(max(over_noise_db, 0.0), _MOST_OVER_NOISE_DB) / _SCALE_DB,
-            2.0 * _periodicity(power),
-            _flatness(bands_db),
-        )
-        return found
+        return _features(over_db / _SCALE_DB, activity, _periodicity(power), _flatness(bands_db))
+
+    def _of_silence(self, activity: VoiceActivity) -> Floats:
+        """What `push` gives for 40 ms in which every sample is 0, without looking for it."""
+        self._floor_db = np.full(BANDS, _QUIETEST_DB)
+        return _features(0.0, activity, 0.0, 0.0)
+
+
+def _features(
+    bands: float | npt.NDArray[np.float64],
+    activity: VoiceActivity,
+    periodicity: float,
+    flatness: float,
+) -> Floats:
+    over_noise_db = activity.level_db - activity.noise_floor_db
+    found = np.empty(FEATURES, dtype=np.float32)
+    found[:BANDS] = bands
+    found[BANDS:] = (
+        2.0 * activity.probability,
+        min(max(over_noise_db, 0.0), _MOST_OVER_NOISE_DB) / _SCALE_DB,
+        2.0 * periodicity,
+        flatness,
+    )
+    return found
 
 
 def _periodicity(power: npt.NDArray[np.floating]) -> float:
