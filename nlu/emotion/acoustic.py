@@ -9,7 +9,7 @@ import json
 import math
 from collections import deque
 from collections.abc import Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -19,7 +19,7 @@ import soxr
 
 from nlu.emotion import features
 from nlu.emotion.fitness import InputHealth, reason_to_abstain
-from nlu.emotion.frames import HOP, HOPS_PER_S, RATE_HZ, Frames, describe, join
+from nlu.emotion.frames import HOP, HOPS_PER_S, RATE_HZ, Frames, Table, describe, join
 from nlu.emotion.trust import Trust, doubt_signals
 from nlu.errors import AttuneError
 from nlu.types import CallerAudio, Emotion, EmotionEstimate, Grant, Intensity, Samples, Source
@@ -104,11 +104,11 @@ class AcousticModel:
         _check(grant)
         return AcousticStream(self, rate_hz)
 
-    def judge(self, frames: Frames, speech: features.Speech) -> EmotionEstimate:
-        """The model's word on frames that are fit to be judged."""
+    def judge(self, statistics: Table, speech: features.Speech) -> EmotionEstimate:
+        """The model's word on the statistics of frames that are fit to be judged."""
         scores, strength, oddness = self._session.run(
             ["scores", "strength", "oddness"],
-            {"statistics": features.statistics(frames, speech)[None]},
+            {"statistics": statistics[None]},
         )
         strangeness, speechlike = (float(value) for value in oddness[0])
         if speechlike < self._least_speechlike:
@@ -144,6 +144,19 @@ class AcousticModel:
         return np.asarray(folded / folded.sum(-1, keepdims=True))
 
 
+class _Heard:
+    """What the window holds at this moment: described once, however often it is asked about."""
+
+    def __init__(self, frames: Frames, speech: features.Speech) -> None:
+        self.speech = speech
+        self._frames = frames
+
+    @cached_property
+    def named(self) -> Mapping[str, float]:
+        """The statistics by name; only where anything is voiced."""
+        return features.named(self._frames, self.speech)
+
+
 class AcousticStream:
     """A caller's turn as it is heard. Keeps the last `WINDOW_S` seconds of frames, no audio."""
 
@@ -159,12 +172,14 @@ class AcousticStream:
         self._rest: Samples = np.zeros(0, np.float32)
         self._parts: deque[Frames] = deque()
         self._held = 0
+        self._latest: _Heard | None = None
 
     def accept(self, samples: Samples, last: bool = False) -> None:
         """Take the next samples (float32 mono at the stream's rate, any number of them).
 
         `last` says that none will follow, so that the resampler need hold nothing back.
         """
+        self._latest = None
         samples = np.asarray(samples, np.float32).reshape(-1)
         step = _PIECE_S * self._rate_hz
         keep = (WINDOW_S + 1) * self._rate_hz
@@ -177,24 +192,30 @@ class AcousticStream:
 
     def estimate(self) -> EmotionEstimate:
         """The feeling so far, over the last `WINDOW_S` seconds, or an abstention."""
-        frames, speech = self._window()
-        reason = reason_to_abstain(self._health, speech)
-        return _abstain(reason) if reason else self._model.judge(frames, speech)
+        heard = self._heard()
+        reason = reason_to_abstain(self._health, heard.speech)
+        if reason:
+            return _abstain(reason)
+        return self._model.judge(features.table_of(heard.named), heard.speech)
 
     def features_summary(self) -> Mapping[str, float]:
         """Pitch, ranges, rhythm and brightness so far, for showing change within a call; empty
         while there is no voiced speech."""
-        return MappingProxyType(dict(features.summary(*self._window())))
+        heard = self._heard()
+        voiced = heard.speech.voiced.any()
+        return MappingProxyType(dict(features.summary_of(heard.named)) if voiced else {})
 
     def quality(self) -> Mapping[str, float]:
         """How good the sound is: `snr_db` and `voiced_s` of the window."""
-        speech = self._window()[1]
+        speech = self._heard().speech
         return MappingProxyType({"snr_db": float(speech.snr_db), "voiced_s": float(speech.seconds)})
 
-    def _window(self) -> tuple[Frames, features.Speech]:
-        frames = join(tuple(self._parts)) if self._parts else describe(self._rest[:0])
-        frames = frames.last(WINDOW_S * HOPS_PER_S)
-        return frames, features.find_speech(frames)
+    def _heard(self) -> _Heard:
+        if self._latest is None:
+            frames = join(tuple(self._parts)) if self._parts else describe(self._rest[:0])
+            frames = frames.last(WINDOW_S * HOPS_PER_S)
+            self._latest = _Heard(frames, features.find_speech(frames))
+        return self._latest
 
     def _hear(self, samples: Samples, last: bool) -> None:
         if self._resampler is not None:

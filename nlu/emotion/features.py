@@ -61,7 +61,12 @@ def find_speech(frames: Frames) -> Speech:
 def statistics(frames: Frames, speech: Speech) -> Table:
     """The statistics of an utterance of 20 frames or more: float32 [len(feature_names())],
     finite."""
-    return np.fromiter(_named(frames, speech).values(), np.float32)
+    return table_of(named(frames, speech))
+
+
+def table_of(named: Mapping[str, float]) -> Table:
+    """The values of `named` as `statistics` gives them."""
+    return np.fromiter(named.values(), np.float32)
 
 
 @lru_cache
@@ -74,15 +79,17 @@ def feature_names() -> tuple[str, ...]:
         np.ones(count, np.float32),
         np.zeros((count, MEL_BANDS), np.float32),
     )
-    return tuple(_named(blank, find_speech(blank)))
+    return tuple(named(blank, find_speech(blank)))
 
 
 def summary(frames: Frames, speech: Speech) -> Mapping[str, float]:
     """The few figures of an utterance that a person can read: pitch, its range, level range,
     rhythm, brightness. For showing change within a call, never for a decision."""
-    if not speech.voiced.any():
-        return {}
-    named = _named(frames, speech)
+    return summary_of(named(frames, speech)) if speech.voiced.any() else {}
+
+
+def summary_of(named: Mapping[str, float]) -> Mapping[str, float]:
+    """What `summary` gives where anything is voiced, from the values of `named`."""
     values = (
         named["pitch_p50"],
         named["pitch_p95"] - named["pitch_p5"],
@@ -93,7 +100,8 @@ def summary(frames: Frames, speech: Speech) -> Mapping[str, float]:
     return dict(zip(_SUMMARY, map(float, values), strict=True))
 
 
-def _named(frames: Frames, speech: Speech) -> dict[str, float]:
+def named(frames: Frames, speech: Speech) -> dict[str, float]:
+    """The statistics of an utterance by name."""
     active = speech.active if speech.active.any() else np.ones(len(frames), np.bool_)
     voiced = speech.voiced if speech.voiced.sum() >= 3 else active
     level = frames.level_db - speech.level_db
