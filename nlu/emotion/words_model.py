@@ -1,8 +1,8 @@
 """The shipped text model: small convolutional networks over pieces of words, in plain numpy.
 
 Method: Kim 2014. Filters of several widths over piece vectors, the highest response of each filter
-over the text, one linear layer. The 28 labels are asked of a regression on words and pairs of words
-as well, which errs elsewhere. The model card is `nlu/weights/text.md`.
+over the text, one linear layer. The labels and their groups are asked of a regression on words and
+pairs of words as well, which errs elsewhere. The model card is `nlu/weights/text.md`.
 """
 
 from __future__ import annotations
@@ -73,8 +73,8 @@ class WordsModel:
         logits = np.mean([member.logits(numbers) for member in self._members], axis=0)
         labels, desk = logits[: self._outputs], logits[self._outputs :]
         if self._pairs is not None:
-            share = self._pairs.share
-            labels[:LABELS] = (1 - share) * labels[:LABELS] + share * self._pairs(text)
+            share, asked = self._pairs.share, self._pairs(text)
+            labels[: len(asked)] = (1 - share) * labels[: len(asked)] + share * asked
         return WordsOutput(labels, desk, known)
 
 

@@ -1,11 +1,13 @@
 """How the text model was made: `attune train text`.
 
-Two small networks, whose piece vectors start as MiniLM's own reduced by PCA, learn the labels of
-GoEmotions from different seeds; their logits are averaged, and for the 28 labels those of a
-regression on words and pairs of words join them. They see each text as written, without
-punctuation, and with recogniser-like errors; sentences of a service desk teach the networks what
-the seven service emotions sound like there. Thresholds, temperature and the blend with the phrase
-bank are fitted on the development split, noisy versions included; the test split only measures.
+First MiniLM is fine-tuned as a teacher (`text_teacher.py`). Two small networks, whose piece
+vectors start as MiniLM's own reduced by PCA, learn the labels of GoEmotions and what the teacher
+says of the same texts, from different seeds; their logits are averaged, and those of a regression
+on words and pairs of words, which knows the labels alone, join them. All see each text as written,
+without punctuation, and with recogniser-like errors; sentences of a service desk teach the networks
+what the seven service emotions sound like there. Thresholds, temperature and the blend with the
+phrase bank are fitted on the development split, noisy versions included; the test split only
+measures.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,6 @@ import numpy.typing as npt
 
 from nlu.emotion.labels import GOEMOTIONS, heads
 from nlu.emotion.phrase_bank import EMOTIONS
-from nlu.emotion.words_model import LABELS
 from nlu.training import service, text_measures
 from nlu.training import texts as corpora
 from nlu.training.encoder import Teacher
@@ -31,6 +32,7 @@ from nlu.training.text_card import text_card
 from nlu.training.text_pairs import PairSettings
 from nlu.training.text_pairs import train as train_pairs
 from nlu.training.text_student import Examples, Student, StudentSettings, fit
+from nlu.training.text_teacher import TeacherSettings, answers
 from nlu.wordpiece import WordPiece
 
 _log = logging.getLogger(__name__)
@@ -48,6 +50,8 @@ class TextSettings:
 
     student: StudentSettings = field(default_factory=StudentSettings)
     pairs: PairSettings = field(default_factory=PairSettings)
+    teacher: TeacherSettings = field(default_factory=TeacherSettings)
+    taught_share: float = 0.8
     members: int = 2
     most_pieces: int = 11_000
     service_each: int = 800
@@ -65,10 +69,11 @@ def train(
     Writes `text.npz`, `text.json` (settings, seed, data, licence, metrics) and the model card
     `text.md`; gives back what `text.json` holds. Needs the training extra.
     """
-    prepared = prepare(data, seed, settings)
+    prepared = taught(prepare(data, seed, settings), out, seed, settings)
     members = [train_member(prepared, seed + at, settings) for at in range(settings.members)]
-    labels = prepared.examples.targets[: len(prepared.reddit), :LABELS]
-    pairs = train_pairs(prepared.reddit, labels, seed, settings.pairs)
+    shown = [version[: prepared.reddit] for version in prepared.versions[:3]]
+    labels = prepared.examples.targets[: prepared.reddit]
+    pairs = train_pairs(shown, [labels] * len(shown), settings.pairs)
     return write(prepared, members, pairs, data, out, seed, settings)
 
 
@@ -76,8 +81,10 @@ def train(
 class Prepared:
     """Everything that the members and the word pairs are trained from."""
 
-    reddit: list[str]
-    """The texts of GoEmotions, which are the first of the examples."""
+    reddit: int
+    """How many of the examples, the first ones, are texts of GoEmotions."""
+    versions: list[list[str]]
+    """Each text as written, speech-like, then with errors."""
     pieces: list[str]
     start: Matrix
     prior: Matrix
@@ -93,9 +100,11 @@ def prepare(data: Path, seed: int, settings: TextSettings) -> Prepared:
     base = Teacher()
     pieces = _pieces(base.vocabulary, written, settings.most_pieces)
     words = WordPiece(pieces)
+    shown = versions(written, seed, settings, len(CHANCES))
+    longest = settings.student.longest
     targets = label_targets(rows)
     examples = Examples(
-        versions(words, written, seed, settings, len(CHANCES)),
+        [[words(text, longest) for text in version] for version in shown],
         np.vstack((targets, np.full((len(desk), len(HEADS)), np.nan, np.float32))),
         np.asarray([*single_emotion(rows), *(number for _, number in desk)], np.int64),
         np.asarray([0.3] * len(rows) + [1.0] * len(desk), np.float32),
@@ -103,7 +112,23 @@ def prepare(data: Path, seed: int, settings: TextSettings) -> Prepared:
     rate = np.clip(targets.mean(0), 1e-3, 0.5)
     prior = np.concatenate((np.log(rate / (1 - rate)), np.zeros(7))).astype(np.float32)
     start = _start_vectors(base, pieces, settings.student.dimensions)
-    return Prepared(reddit, pieces, start, prior, examples)
+    return Prepared(len(rows), shown, pieces, start, prior, examples)
+
+
+def taught(prepared: Prepared, out: Path, seed: int, settings: TextSettings) -> Prepared:
+    """The same with what a teacher, fine-tuned for it, says of the texts of GoEmotions.
+
+    Its answers are kept as `text_teacher.npz` in `out`: a run that changes only the small networks
+    need not fine-tune it again.
+    """
+    if not settings.taught_share:
+        return prepared
+    said = answers(
+        prepared.versions, prepared.examples, prepared.prior, CHANCES, seed, settings.teacher,
+        out / "text_teacher.npz",
+    )  # fmt: skip
+    examples = replace(prepared.examples, taught=said, taught_share=settings.taught_share)
+    return replace(prepared, examples=examples)
 
 
 def desk_rows(data: Path, seed: int, settings: TextSettings) -> service.Rows:
@@ -155,7 +180,7 @@ def write(
             "GoEmotions": "CC BY 4.0 (train; thresholds and temperature on dev; measured on test)",
             "Banking77": "CC BY 4.0 (train: requests without a feeling)",
             "CLINC150": "CC BY 3.0 (train: requests without a feeling)",
-            "all-MiniLM-L6-v2": "Apache-2.0 (first piece vectors)",
+            "all-MiniLM-L6-v2": "Apache-2.0 (first piece vectors; teacher, fine-tuned)",
             "service_texts.yaml, phrase_bank.yaml": "Apache-2.0 (written for Attune)",
         },
         "seed": seed,
@@ -195,20 +220,12 @@ def _pieces(vocabulary: Sequence[str], written: Sequence[str], most: int) -> lis
 
 
 def versions(
-    words: WordPiece, written: Sequence[str], seed: int, settings: TextSettings, count: int
-) -> list[list[list[int]]]:
-    """Each text as pieces in `count` versions: as written, speech-like, then with errors."""
-    longest = settings.student.longest
+    written: Sequence[str], seed: int, settings: TextSettings, count: int
+) -> list[list[str]]:
+    """Each text in `count` versions: as written, speech-like, then with errors."""
     errors = corpora.WordErrors(written, seed)
-    made = [
-        [words(text, longest) for text in written],
-        [words(corpora.speech_like(text), longest) for text in written],
-    ]
-    made += [
-        [words(errors(text, settings.word_errors), longest) for text in written]
-        for _ in range(count - 2)
-    ]
-    return made
+    made = [list(written), [corpora.speech_like(text) for text in written]]
+    return made + [errors.all(written, settings.word_errors) for _ in range(count - 2)]
 
 
 def _start_vectors(base: Teacher, pieces: Sequence[str], dimensions: int) -> Matrix:

@@ -10,8 +10,12 @@ import pytest
 
 from nlu.emotion.labels import EKMAN, GOEMOTIONS, SENTIMENT, SERVICE, heads
 from nlu.emotion.phrase_bank import EMOTIONS
+from nlu.emotion.word_pairs import WordPairs
 from nlu.errors import AttuneError
 from nlu.training import service, text_measures
+from nlu.training.text_pairs import PairSettings
+from nlu.training.text_pairs import train as train_pairs
+from nlu.training.text_student import Examples, goals
 from nlu.training.texts import WordErrors, goemotions, speech_like
 
 
@@ -94,3 +98,55 @@ def test_calibration_error_is_nought_for_honest_chances_and_large_for_boasts() -
     assert text_measures.ece(honest, goal) < 0.02
     boasting = np.stack((np.full(20_000, 0.99), np.full(20_000, 0.01)), axis=1)
     assert text_measures.ece(boasting, goal) > 0.2
+
+
+@pytest.fixture
+def examples() -> Examples:
+    """Three texts, the first two taught; the third has no labels."""
+    return Examples(
+        versions=[[[1], [2], [3]]],
+        targets=np.asarray([[1, 0], [0, 1], [np.nan, np.nan]], np.float32),
+        desk=np.asarray([3, -1, 6]),
+        desk_weight=np.asarray([0.3, 0.3, 1.0], np.float32),
+        taught=np.asarray([[0.6, 0.2, *[0.1] * 6, 0.4], [0.5, 0.5, *[0.2] * 5, 0, 0]], np.float32),
+        taught_share=0.5,
+    )
+
+
+def test_a_goal_is_half_the_label_and_half_what_the_teacher_says(examples: Examples) -> None:
+    wanted = goals(examples, [2, 0])
+    assert wanted.labels[1] == pytest.approx([0.8, 0.1])
+    assert wanted.desk[1] == pytest.approx([0.05, 0.05, 0.05, 0.55, 0.05, 0.05, 0.2])
+    assert wanted.desk_weight[1] == pytest.approx(0.3)
+
+
+def test_where_no_one_emotion_is_known_the_teacher_says_it_and_counts_for_his_share(
+    examples: Examples,
+) -> None:
+    wanted = goals(examples, [1])
+    assert wanted.desk[0] == pytest.approx([0.2] * 5 + [0, 0])
+    assert wanted.desk_weight[0] == pytest.approx(0.15)
+
+
+def test_a_text_that_nobody_taught_keeps_its_own_emotion_and_no_labels(examples: Examples) -> None:
+    wanted = goals(examples, [0, 2])
+    assert np.isnan(wanted.labels[1]).all()
+    assert wanted.desk[1].tolist() == [0, 0, 0, 0, 0, 0, 1]
+    assert wanted.desk_weight[1] == 1.0
+
+
+def test_a_text_without_an_emotion_weighs_nothing_when_there_is_no_teacher() -> None:
+    alone = Examples(
+        [[[1]]], np.zeros((1, 2), np.float32), np.asarray([-1]), np.ones(1, np.float32)
+    )
+    assert goals(alone, [0]).desk_weight.tolist() == [0.0]
+
+
+def test_word_pairs_learn_chances_not_only_labels() -> None:
+    texts = ["very good", "not good", "a lamp"] * 40
+    chances = np.asarray([[0.9], [0.3], [0.05]] * 40, np.float32)
+    settings = PairSettings(terms=20, inverse_penalty=50.0, share=1.0)
+    pairs = WordPairs.of(train_pairs([texts], [chances], settings))
+    assert pairs is not None
+    found = [1 / (1 + np.exp(-pairs(text)[0])) for text in texts[:3]]
+    assert found == pytest.approx([0.9, 0.3, 0.05], abs=0.05)
