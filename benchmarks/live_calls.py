@@ -8,9 +8,12 @@ over. They run in a process of their own.
 
 Prints, over all turns: the gap from the last sample that a caller sent to the first sound that came
 back (p50, p95), as the caller hears it; the same by the server's own records; what became of every
-turn that was said; and the server's CPU, as points of one core for as many calls under way at once
-as there are callers: recognition, voice features, understanding and deciding, speech with its
-worker processes, and the event loop with all that is done for each 20 ms frame.
+turn; and the server's CPU, as points of one core for as many calls under way at once as there are
+callers: recognition, voice features, understanding and deciding, speech with its worker processes,
+and the event loop with all that is done for each 20 ms frame. The first turn of a call interrupts
+the greeting: where the assistant does not give way, it talks over the turn, and there is no record
+of it. Between their turns the callers send digital silence; at the kiosk they consent to voice
+emotion, on the telephone nobody asks them.
 """
 
 from __future__ import annotations
@@ -73,8 +76,14 @@ class Heard:
 
     gaps_s: list[float] = field(default_factory=list)
     said: int = 0
+    talked_over: int = 0
     calls: int = 0
     call_s: float = 0.0
+
+    @property
+    def unsaid(self) -> int:
+        """Turns that could not be said: the assistant had hung up."""
+        return self.said - len(self.gaps_s) - self.talked_over
 
 
 @dataclass
@@ -144,9 +153,10 @@ def show_turns(heard: Heard, seen: Seen) -> None:
     """What became of every turn."""
     fallbacks = Counter(r.fallback for r in seen.records if r.fallback is not None)
     print(
-        f"{heard.said} turns said in {heard.calls} calls, {len(heard.gaps_s)} heard an answer; "
+        f"{heard.said} turns said in {heard.calls} calls: {len(heard.gaps_s)} heard an answer, "
+        f"{heard.talked_over} were talked over, {heard.unsaid} came too late; "
         f"{len(seen.records)} records ({sum(fallbacks.values())} with a fallback), "
-        f"{seen.dropped} taken for no speech"
+        f"{seen.dropped} turns dropped as no speech"
     )
     for reason, count in fallbacks.items():
         print(f"  fallback, {count} times: {reason}")
@@ -244,7 +254,7 @@ async def hold(ports: list[int], wire: str, recording: int, turns: int, heard: H
     if wire == "twilio":
         caller = TwilioCaller(ports[0], TOKEN)
     elif wire == "kiosk":
-        caller = KioskCaller(ports[0])
+        caller = KioskCaller(ports[0], consent="granted")
     else:
         caller = AudioSocketCaller(ports[1])
     rate_hz = KIOSK_HZ if wire == "kiosk" else 8_000
@@ -256,6 +266,7 @@ async def hold(ports: list[int], wire: str, recording: int, turns: int, heard: H
     heard.call_s += time.monotonic() - began_s
     heard.gaps_s += gaps_s
     heard.said += len(said)
+    heard.talked_over += caller.talked_over
     heard.calls += 1
 
 

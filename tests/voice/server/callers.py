@@ -71,6 +71,9 @@ class Caller(ABC):
         self._tasks: list[asyncio.Task[None]] = []
         self.over = asyncio.Event()
         self.loud_at_s: list[float] = []
+        self.talked_over = 0
+        """Turns that the assistant did not fall silent for: what was heard after them was no answer
+        to them."""
         self.heard: list[Pcm] = []
 
     @abstractmethod
@@ -156,7 +159,8 @@ class Caller(ABC):
     async def converse(self, turns: list[Said], *, barge_in: bool = False) -> list[float]:
         """Say every turn, each once the answer to the one before is over; the gaps in seconds.
 
-        With `barge_in` the first turn interrupts the opening.
+        With `barge_in` the first turn interrupts the opening. A turn that the assistant talks over
+        has no gap.
         """
         gaps: list[float] = []
         await self.hears_something(0.0)
@@ -167,8 +171,13 @@ class Caller(ABC):
         for turn in turns:
             if self.over.is_set():
                 break
+            began_s = time.monotonic()
             ended_s = await self.say(turn)
-            gaps.append(await self.hears_something(ended_s) - ended_s)
+            late_s = max(ended_s - PAUSE_S, (began_s + ended_s) / 2)
+            if self.loud_at_s[-1] > late_s:
+                self.talked_over += 1
+            else:
+                gaps.append(await self.hears_something(ended_s) - ended_s)
             await self.hears_all()
         return gaps
 
