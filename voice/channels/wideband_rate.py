@@ -1,13 +1,16 @@
 """24 kHz to 16 kHz and back, sample by sample with about 1 ms of delay.
 
 A Kaiser-windowed low-pass at 48 kHz (97 taps, pass band to 7 kHz, more than 50 dB of attenuation
-from 9 kHz on), every second or third sample of which is kept.
+from 9 kHz on), every second or third sample of which is kept. Between the samples that come in the
+48 kHz hold nothing, so each phase is a filter of its own on what came in: with
+`scipy.signal.lfilter` over the zeros between, 20 ms cost nearly three times as much.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.signal import firwin, lfilter
+import numpy.typing as npt
+from scipy.signal import firwin
 
 from voice.types import Pcm
 
@@ -19,19 +22,23 @@ class WidebandConverter:
     """int16 from 24 kHz to 16 kHz, or the other way round; both divide 48 kHz."""
 
     def __init__(self, from_hz: int, to_hz: int) -> None:
-        self._up = _BOTH_HZ // from_hz
+        up = _BOTH_HZ // from_hz
         self._down = _BOTH_HZ // to_hz
-        self._state = np.zeros(len(_TAPS) - 1)
+        padded = np.append(up * _TAPS, np.zeros(-len(_TAPS) % up))
+        self._phases = [np.ascontiguousarray(padded[phase::up]) for phase in range(up)]
+        self._before: npt.NDArray[np.float64] = np.zeros(len(self._phases[0]) - 1)
         self._next = 0
 
     def push(self, samples: Pcm) -> Pcm:
         """The next samples."""
         if not len(samples):
             return samples
-        spread = np.zeros(self._up * len(samples))
-        spread[:: self._up] = samples
-        filtered, self._state = lfilter(self._up * _TAPS, 1.0, spread, zi=self._state)
-        kept = filtered[self._next :: self._down]
-        self._next = (self._next - len(spread)) % self._down
-        converted: Pcm = np.clip(np.rint(kept), -32_768, 32_767).astype(np.int16)
-        return converted
+        known: npt.NDArray[np.float64] = np.concatenate((self._before, samples))
+        self._before = known[len(samples) :]
+        filtered = np.zeros((len(samples), len(self._phases)))
+        if known.any():
+            for phase, taps in enumerate(self._phases):
+                filtered[:, phase] = np.convolve(known, taps, "valid")
+        kept = np.rint(filtered.reshape(-1)[self._next :: self._down])
+        self._next = (self._next - filtered.size) % self._down
+        return np.maximum(np.minimum(kept, 32_767.0), -32_768.0).astype(np.int16)

@@ -76,6 +76,8 @@ class Serving:
             ssl_keyfile=listening.key,
             ws="websockets-sansio",
             ws_max_size=LARGEST_SOCKET_MESSAGE,
+            # Sound hardly gets smaller, and the desk's messages are few.
+            ws_per_message_deflate=False,
             ws_ping_interval=20.0,
             ws_ping_timeout=20.0,
             timeout_graceful_shutdown=2,
