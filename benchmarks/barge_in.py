@@ -1,4 +1,4 @@
-"""Does the assistant stop for a real interruption, soon, and not for a cough?
+"""Does the assistant fall silent for a real interruption, soon, and go on after a cough?
 
     python benchmarks/barge_in.py --data DIR [--music DIR] [--show]
 
@@ -8,11 +8,17 @@
 (8 kHz, mu-law). Recorded sounds are those of `noise` (G. Hu's nonspeech set: coughs, claps,
 footsteps, doors, bells, telephones; taps), played at several speeds, and music cut from the files
 under `--music`; "mm-hm" is spoken by flite from its phones, or a synthesised hum; the other coughs,
-slams and tunes are synthesised. Talk in the background is six LibriSpeech readers 12 and 18 dB
-under a caller's level, before the caller has said anything.
+slams and tunes are synthesised. The background of a recording is on the line before and after it
+too. Talk in the background is six LibriSpeech readers 12 and 18 dB under a caller's level, before
+the caller has said anything. One short word is a spoken digit.
 
 `to silence` runs from the true beginning of speech to the end of the 20 ms frame in which the
-assistant is silenced; what a line was sent ahead (60 ms on AudioSocket) still sounds.
+assistant falls silent for good: not one after which it went on by mistake. What a line was sent
+ahead and does not give back (60 ms on AudioSocket) still sounds. `false stops` are sounds after
+which it did not go on by itself within 600 ms, where it was; `held at all` are all for which it was
+silent for a moment. None of these people and sounds was trained on (`barge_in_training.py`); the
+thresholds were chosen on sounds that were left out there, and on the three recorded coughs of this
+set: there are no others.
 """
 
 from __future__ import annotations
@@ -422,6 +428,24 @@ def measure_real(items: list[Item], telephone: bool, show: bool) -> None:
     print(f"  the turn is theirs after p50 {p50:.0f} ms, p95 {p95:.0f} ms")
 
 
+def measure_words(data: Path, telephone: bool) -> None:
+    """A single word and no more: spoken digits of six speakers, at a caller's level."""
+    random = np.random.default_rng(6)
+    stops, held, silent_ms = 0, 0, []
+    rows = clips(data, "digits")[1::20]
+    for row in rows:
+        whole = read_audio(data / "digits" / row["file"], "mono").astype(np.float64)
+        word = Item("digits", row["file"], trimmed(whole), True, room_of(whole))
+        found = heard_in_call(word, random.uniform(-32, -20), telephone, random)
+        stops += any(each.interrupted for each in found)
+        held += bool(found)
+        silent_ms += [each.from_ms for each in found[:1]]
+    print(
+        f"  one short word: silent for {held} of {len(rows)} after p50 "
+        f"{np.median(silent_ms):.0f} ms, stopped for {stops}, went on after the others"
+    )
+
+
 def measure_early(data: Path, telephone: bool) -> None:
     """People who speak from the very beginning of the assistant's first words on, for 4 s."""
     random = np.random.default_rng(4)
@@ -470,6 +494,7 @@ def main() -> None:
         print("telephone" if telephone else "wideband")
         measure_false(sounds, telephone, options.show)
         measure_real(people, telephone, options.show)
+        measure_words(options.data, telephone)
         measure_early(options.data, telephone)
         measure_babble(options.data, telephone)
 

@@ -9,8 +9,9 @@ with other seeds than in `barge_in.py`; hums of two flite voices that are not in
 sound of the `noise` corpus that is not in it and is no crowd, among them laughing, crying, snoring
 and yawning. No recorded cough is among them. Each at two levels and speeds, wideband or on the
 telephone, with the noise of its own room, somebody else's or both before, in and after it: what is
-new must be the voice, not that a recording begins. A frame is speech within 100 ms of something
-loud of a person; every frame counts. One item in five is left out; the thresholds of
+new must be the voice, not that a recording begins. For the network `begun` every frame from the
+beginning of a person's sound to its end is speech; for `talking` those are that lie within 100 ms
+of something loud. One item in five is left out; the thresholds of
 `voice/turns/interruption.py` were chosen on these.
 """
 
@@ -53,8 +54,8 @@ from barge_in import (
 )
 
 from voice.audio import read_audio
-from voice.turns.likeness import FEATURES, FrameFeatures
-from voice.types import FRAME_MS, FRAME_SAMPLES, RATE_HZ, AudioFrame
+from voice.turns.likeness import FEATURES, NETWORKS, FrameFeatures
+from voice.types import FRAME_SAMPLES, RATE_HZ, AudioFrame
 from voice.vad import SpeechDetector
 
 CELLS = 24
@@ -158,8 +159,8 @@ def after_pause(sound: Sound) -> Sound | None:
     return trimmed(rest) if len(rest) > RATE_HZ else None
 
 
-Sequence = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Features, label and weight of each frame."""
+Sequence = tuple[np.ndarray, ...]
+"""Of each frame: features, and for each network label and weight."""
 
 
 def heard(item: Item, is_speech: bool, rooms: list[Sound], random: np.random.Generator) -> Sequence:
@@ -172,17 +173,22 @@ def heard(item: Item, is_speech: bool, rooms: list[Sound], random: np.random.Gen
         noise = room_noise(rooms[int(random.integers(len(rooms)))], len(line), random)
         line += noise / noise.std() * 10 ** (random.uniform(-80, -48) / 20)
     samples = on_the_line(line, telephone=random.random() < 0.5)
+    detector, features = SpeechDetector(), FrameFeatures()
+    rows = []
+    for start in range(0, len(samples) - FRAME_SAMPLES + 1, FRAME_SAMPLES):
+        frame = AudioFrame(samples[start : start + FRAME_SAMPLES], start * 1000 // RATE_HZ)
+        rows.append(features.push(frame, detector.push(frame)))
     spoken = np.zeros(len(samples))
     spoken[lead : lead + len(sound)] = sound if is_speech else 0.0
-    labels = talking(spoken)
-    detector, features = SpeechDetector(), FrameFeatures()
-    rows, weights = [], []
-    for number in range(len(labels)):
-        start = number * FRAME_SAMPLES
-        frame = AudioFrame(samples[start : start + FRAME_SAMPLES], number * FRAME_MS)
-        rows.append(features.push(frame, detector.push(frame)))
-        weights.append(BEFORE_WEIGHT if start + FRAME_SAMPLES <= lead else 1.0)
-    return tuple(np.asarray(each[-FRAMES:], dtype=np.float32) for each in (rows, labels, weights))  # type: ignore[return-value]
+    starts = np.arange(len(rows)) * FRAME_SAMPLES
+    before = np.where(starts + FRAME_SAMPLES <= lead, BEFORE_WEIGHT, 1.0)
+    inside = (starts + FRAME_SAMPLES > lead + FRAME_SAMPLES) & (starts < lead + len(sound))
+    unsaid = (starts + FRAME_SAMPLES > lead) & ~inside & is_speech
+    parts = (
+        *(np.asarray(rows), inside & is_speech, np.where(unsaid, 0.0, before)),
+        *(talking(spoken)[: len(rows)], before),
+    )
+    return tuple(np.asarray(each[-FRAMES:], dtype=np.float32) for each in parts)
 
 
 def talking(spoken: Sound) -> npt.NDArray[np.float64]:
@@ -223,7 +229,7 @@ def sequences(data: Path) -> list[Sequence]:
 
 
 def padded(found: list[Sequence]) -> list[torch.Tensor]:
-    shapes = ((len(found), FRAMES, FEATURES), (len(found), FRAMES), (len(found), FRAMES))
+    shapes = ((len(found), FRAMES, FEATURES), *[(len(found), FRAMES)] * (2 * len(NETWORKS)))
     whole = [np.zeros(shape, dtype=np.float32) for shape in shapes]
     for i, parts in enumerate(found):
         for array, part in zip(whole, parts, strict=True):
@@ -275,20 +281,24 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(1)
     found = sequences(options.data)
-    speech = sum(bool(labels.any()) for _, labels, _ in found)
+    speech = sum(bool(each[1].any()) for each in found)
     print(f"{len(found)} sequences, {speech} of them speech")
-    network = trained(*padded(found))
-    with torch.no_grad():
-        unit = network.unit
-        np.savez_compressed(
-            options.out,
-            inputs=unit.weight_ih_l0.numpy().astype(np.float16),
-            recurrent=unit.weight_hh_l0.numpy().astype(np.float16),
-            input_bias=unit.bias_ih_l0.numpy().astype(np.float16),
-            recurrent_bias=unit.bias_hh_l0.numpy().astype(np.float16),
-            out=network.out.weight[0].numpy().astype(np.float16),
-            out_bias=np.float32(network.out.bias.item()),
-        )
+    features, *targets = padded(found)
+    weights: dict[str, np.ndarray] = {}
+    for name, labels, weight in zip(NETWORKS, targets[::2], targets[1::2], strict=True):
+        print(f"network {name!r}")
+        network = trained(features, labels, weight)
+        shared = {
+            "inputs": network.unit.weight_ih_l0,
+            "recurrent": network.unit.weight_hh_l0,
+            "input_bias": network.unit.bias_ih_l0,
+            "recurrent_bias": network.unit.bias_hh_l0,
+            "out": network.out.weight[0],
+        }
+        for part, tensor in shared.items():
+            weights[f"{name}_{part}"] = tensor.detach().numpy().astype(np.float16)
+        weights[f"{name}_out_bias"] = np.float32(network.out.bias.item())
+    np.savez_compressed(options.out, **weights)
 
 
 if __name__ == "__main__":

@@ -34,8 +34,10 @@ class Card:
     def play(self, samples: np.ndarray) -> None:
         self.queue.append(samples)
 
-    def silence(self) -> None:
+    def silence(self) -> float:
+        dropped_ms = self.unplayed_ms()
         self.queue.clear()
+        return dropped_ms
 
     def unplayed_ms(self) -> float:
         return sum(len(samples) for samples in self.queue) * 1000 / RATE_HZ

@@ -20,7 +20,7 @@ from tests.voice.server.callers import turns_of
 from tests.voice.sound_server import RoomCaller
 from voice.audio import read_audio
 from voice.channels.echo import EchoGuard
-from voice.turns.interruption import InterruptionDetector
+from voice.turns.interruption import BargeIn, InterruptionDetector
 from voice.types import FRAME_MS, FRAME_SAMPLES, RATE_HZ, AudioFrame
 from voice.vad import SpeechDetector
 
@@ -113,22 +113,31 @@ def guarded(microphone: np.ndarray, given: np.ndarray) -> list[np.ndarray]:
     ]
 
 
-def interruptions(frames: list[np.ndarray]) -> list[int]:
+def interruptions(frames: list[np.ndarray]) -> tuple[list[int], int]:
+    """When the assistant fell silent for good, and how long it was silent for nothing, in ms."""
     detector, interruption = SpeechDetector(), InterruptionDetector()
-    found = []
+    found, since_ms, silent_ms = [], 0, 0
     for number, samples in enumerate(frames):
         frame = AudioFrame(samples, number * FRAME_MS)
-        if interruption.push(frame, detector.push(frame)):
-            found.append(frame.end_ms)
-    return found
+        match interruption.push(frame, detector.push(frame)):
+            case BargeIn.HOLD:
+                since_ms = frame.end_ms
+            case BargeIn.CONFIRM:
+                found.append(since_ms)
+            case BargeIn.RESUME:
+                silent_ms += frame.end_ms - since_ms
+    return found, silent_ms
 
 
 @pytest.mark.parametrize("level_db", [-10.0, 0.0, 10.0])
 def test_the_assistant_does_not_interrupt_itself(assistant: np.ndarray, level_db: float) -> None:
     echo = Echo(assistant, level_db).sound
     frames = (echo * 32_768).clip(-32_768, 32_767).astype(np.int16).reshape(-1, FRAME_SAMPLES)
-    assert interruptions(list(frames))
-    assert not interruptions(guarded(echo, assistant))
+    stopped, _ = interruptions(list(frames))
+    assert stopped
+    stopped, silent_ms = interruptions(guarded(echo, assistant))
+    assert not stopped
+    assert silent_ms <= 0.02 * len(frames) * FRAME_MS
 
 
 def test_a_caller_is_heard_over_the_echo(assistant: np.ndarray, samples_dir: Path) -> None:
@@ -136,7 +145,7 @@ def test_a_caller_is_heard_over_the_echo(assistant: np.ndarray, samples_dir: Pat
     microphone = Echo(assistant, -10.0).sound
     begin = 12 * RATE_HZ
     microphone[begin : begin + len(caller)] += caller * 0.05 / np.sqrt(np.mean(caller**2))
-    found = interruptions(guarded(microphone, assistant))
+    found, _ = interruptions(guarded(microphone, assistant))
     assert found
     assert 12_000 < found[0] < 15_000
 

@@ -1,13 +1,10 @@
-"""Turn tracking in audio time, endpoint policies, interruptions."""
-
-from pathlib import Path
+"""Turn tracking in audio time, endpoint policies."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.audio import read_audio
 from voice.turns.completeness import Completeness
 from voice.turns.endpointing import (
     LONGEST_MS,
@@ -16,7 +13,6 @@ from voice.turns.endpointing import (
     default_policies,
     stop_silence,
 )
-from voice.turns.interruption import InterruptionDetector, is_backchannel, quantile
 from voice.turns.prosody import PhraseEnd, phrase_end
 from voice.turns.tracker import (
     TurnEnded,
@@ -25,8 +21,7 @@ from voice.turns.tracker import (
     TurnStarted,
     TurnTracker,
 )
-from voice.types import FRAME_MS, FRAME_SAMPLES, AudioFrame
-from voice.vad import SpeechDetector, VoiceActivity
+from voice.types import FRAME_MS
 
 SENTENCE_FALLS = PhraseEnd(fall_st=-2.0, slope_st_s=-10.0, fade_db=-12.0, known=True)
 LEVEL = PhraseEnd(fall_st=0.5, slope_st_s=0.0, fade_db=-1.0, known=True)
@@ -198,87 +193,3 @@ def test_the_melody_of_an_ending_is_measured() -> None:
 )
 def test_no_voice_has_no_melody(samples: np.ndarray) -> None:
     assert not phrase_end(samples.astype(np.int16)).known
-
-
-def on_a_line(background: np.ndarray | None = None, level_db: float = -60.0):
-    """A detector that has heard the line for a second while the assistant spoke."""
-    detector = InterruptionDetector()
-    heard = np.zeros(FRAME_SAMPLES, np.int16) if background is None else background
-    quiet = VoiceActivity(0.0 if background is None else 0.95, False, level_db, -60.0)
-    stopped = [detector.push(AudioFrame(heard, i * 20), quiet) for i in range(50)]
-    return detector, any(stopped)
-
-
-def interrupting(samples: np.ndarray, probability: float) -> bool:
-    detector, _ = on_a_line()
-    activity = VoiceActivity(probability, probability > 0.5, -20.0, -60.0)
-    return any(
-        detector.push(AudioFrame(samples[i : i + FRAME_SAMPLES], i // 16), activity)
-        for i in range(0, len(samples) - FRAME_SAMPLES, FRAME_SAMPLES)
-    )
-
-
-def test_a_hum_does_not_interrupt_and_speech_does() -> None:
-    n = 8000
-    hum = (6000 * np.sin(2 * np.pi * 180 * np.arange(n) / 16000)).astype(np.int16)
-    speech = voice(np.full(n, 180.0), np.ones(n))
-    bright = (speech + np.random.default_rng(1).normal(0, 900, n)).astype(np.int16)
-    assert not interrupting(hum, 0.9)
-    assert interrupting(bright, 0.9)
-    assert not interrupting(bright, 0.3)
-
-
-def test_somebody_far_quieter_than_the_caller_does_not_interrupt() -> None:
-    speech = voice(np.full(8000, 180.0), np.ones(8000))
-    bright = (speech + np.random.default_rng(1).normal(0, 900, 8000)).astype(np.int16)
-    detector, _ = on_a_line(level_db=-70.0)
-    for _ in range(100):
-        detector.learn(-20.0)
-    distant = VoiceActivity(0.95, True, -40.0, -70.0)
-    frames = [AudioFrame(bright[i : i + FRAME_SAMPLES], i // 16) for i in range(0, 7680, 320)]
-    assert not any(detector.push(frame, distant) for frame in frames)
-
-
-def test_talk_in_the_background_is_no_interruption_and_a_caller_over_it_is() -> None:
-    speech = voice(np.full(8000, 180.0), np.ones(8000))
-    bright = (speech + np.random.default_rng(1).normal(0, 900, 8000)).astype(np.int16)
-    detector, stopped = on_a_line(bright[:FRAME_SAMPLES], level_db=-38.0)
-    assert not stopped
-    caller = VoiceActivity(0.95, True, -24.0, -50.0)
-    frames = [AudioFrame(bright[i : i + FRAME_SAMPLES], i // 16) for i in range(0, 7680, 320)]
-    assert any(detector.push(frame, caller) for frame in frames)
-
-
-@pytest.mark.parametrize("begun_s", [0.2, 0.3, 0.5, 1.0])
-def test_a_caller_who_speaks_from_the_first_moment_on_is_no_background(
-    samples_dir: Path, begun_s: float
-) -> None:
-    speech = read_audio(samples_dir / "angry_late_delivery.flac", "mono")
-    first = int(np.flatnonzero(np.abs(speech) > 0.02)[0])
-    line = np.random.default_rng(1).normal(0, 3e-4, int(begun_s * 16_000) + 64_000)
-    line[int(begun_s * 16_000) :] += speech[first : first + 64_000]
-    samples = np.clip(line * 32_768, -32_768, 32_767).astype(np.int16)
-    vad, detector = SpeechDetector(), InterruptionDetector()
-    frames = [
-        AudioFrame(samples[at : at + FRAME_SAMPLES], at // 16)
-        for at in range(0, len(samples) - FRAME_SAMPLES, FRAME_SAMPLES)
-    ]
-    assert any(detector.push(frame, vad.push(frame)) for frame in frames)
-
-
-@pytest.mark.parametrize("text", ["mm hm", "okay", "yeah right", "uh huh", "I see"])
-def test_words_that_only_say_i_am_listening(text: str) -> None:
-    assert is_backchannel(text)
-
-
-@pytest.mark.parametrize("text", ["okay but wait", "no", "stop", "yes i want a human", ""])
-def test_words_that_say_more(text: str) -> None:
-    assert not is_backchannel(text)
-
-
-@given(
-    values=st.lists(st.floats(-120.0, 0.0), min_size=1, max_size=150),
-    share=st.floats(0.0, 1.0),
-)
-def test_a_quantile_is_what_numpy_says_it_is(values: list[float], share: float) -> None:
-    assert quantile(sorted(values), share) == pytest.approx(np.quantile(values, share), abs=1e-9)

@@ -1,10 +1,11 @@
 """Is the caller interrupting, or only coughing, humming along, or is a door slamming?
 
-Stopping needs most of 100 ms judged speech and articulated: a hum ("mm-hm") keeps its energy
-below 1 kHz, a cough or a slam is a burst that Silero drops within two windows. It has to stand out
-from what the line has carried while the assistant spoke: people talking in the background do not.
-What still slips through is mended by the words: a bare "okay" or "right" lets the assistant go on.
-`benchmarks/barge_in.py` measures all of it.
+Two steps, as nobody can tell in 100 ms. At the first doubt the assistant falls silent; within half
+a second either it is sure that somebody is talking and the turn is theirs, or it goes on where it
+was. What is heard has to stand out from what the line has carried while the assistant spoke: people
+talking in the background do not. What still slips through is mended by the words: a bare "okay" or
+"right" lets the assistant go on. `benchmarks/barge_in.py` measures all of it, and says on which
+sounds the thresholds were chosen.
 """
 
 from __future__ import annotations
@@ -15,30 +16,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from voice.turns.likeness import SpeechLikeness
+from voice.turns.likeness import Likeness, SpeechLikeness
 from voice.types import FRAME_MS, AudioFrame
 from voice.vad import VoiceActivity
 
-HOLD_ODDS = 1.5
-HOLD_FRAMES = 2
-HOLD_OF_FRAMES = 3
-SILERO_WEIGHT = 8.5
-"""One of Silero's probability counts as much as so many log-odds."""
+HOLD_ODDS = 1.0
+LED_UP_ODDS = 0.0
+"""One of the two frames before has to be like somebody too: what is left of an echo is not."""
+SURE = 7.8
+SOON_SURE = 8.8
+SILERO_WEIGHT = 3.0
+"""Silero's probability counts as much as so many log-odds of the networks."""
 ODDS_FRAMES = 5
 SILERO_FRAMES = 8
 SOONEST_MS = 200
-SOON_SURE = 15.5
-DECIDE_MS = 400
-SURE = 13.5
-LONGEST_HOLD_MS = 560
-GOES_ON_DB = 15.0
-"""A voice that is still sounding is this close to its own loudest."""
-GONE_MS = 120
+LONGEST_HOLD_MS = 540
+GONE_AFTER_MS = 120
 GONE = 0.0
 WARY_MS = 1_500
 """After a false alarm more is needed: coughs come in rows, and stuttering is worse than either."""
 WARY_ODDS = 3.0
-WARY_MORE = 1.5
+"""More with each false alarm, to fall silent again; once, to be sure."""
+STANDS_OUT_SHARE = 0.6
+"""Of the frames of late, for the caller to be given the turn."""
 ABOVE_NOISE_DB = 9.0
 BELOW_CALLER_DB = 12.0
 QUIETEST_DBFS = -50.0
@@ -73,12 +73,11 @@ class BargeIn(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a frame: the log-odds that somebody is talking (`SpeechLikeness`), Silero's
-    probability, how loud it is, and whether that stands out from the background."""
+    """What is known of a frame: how much like somebody talking it is, Silero's probability of
+    speech, and whether it stands out from the background."""
 
-    odds: float
+    likeness: Likeness
     probability: float
-    level_db: float
     stands_out: bool
 
 
@@ -86,64 +85,62 @@ class Suspicion:
     """From the first doubt to the decision, in frames of 20 ms: pure, and in audio time."""
 
     def __init__(self) -> None:
-        self._recent: deque[bool] = deque(maxlen=HOLD_OF_FRAMES)
         self._heard: list[Evidence] | None = None
+        self._before: deque[float] = deque(maxlen=2)
         self._wary_frames = 0
-        self._wary = False
+        self._alarms = 0
 
     def reset(self) -> None:
         """Another stretch of speech begins: nothing is suspected."""
-        self._recent.clear()
         self._heard = None
-        self._wary_frames = 0
+        self._before.clear()
+        self._wary_frames = self._alarms = 0
 
     def push(self, frame: Evidence) -> BargeIn | None:
         """What the next frame makes of it."""
         if self._heard is None:
             return self._doubt(frame)
         self._heard.append(frame)
-        found = self._decided(self._heard, WARY_MORE if self._wary else 0.0)
+        found = decided(self._heard, WARY_ODDS if self._alarms else 0.0)
         if found is not None:
             self._heard = None
             self._wary_frames = WARY_MS // FRAME_MS
+            self._alarms += 1
         return found
 
     def _doubt(self, frame: Evidence) -> BargeIn | None:
-        wary = self._wary = self._wary_frames > 0
-        self._wary_frames = max(0, self._wary_frames - 1)
-        self._recent.append(frame.stands_out and frame.odds >= (WARY_ODDS if wary else HOLD_ODDS))
-        if sum(self._recent) < (HOLD_OF_FRAMES if wary else HOLD_FRAMES):
+        self._wary_frames -= 1
+        if self._wary_frames <= 0:
+            self._alarms = 0
+        enough = HOLD_ODDS + self._alarms * WARY_ODDS
+        led_up = max(self._before, default=LED_UP_ODDS - 1.0) >= LED_UP_ODDS
+        self._before.append(frame.likeness.likely)
+        if not (led_up and frame.stands_out and frame.likeness.likely >= enough):
             return None
-        self._recent.clear()
         self._heard = [frame]
+        self._before.clear()
         return BargeIn.HOLD
 
-    @staticmethod
-    def _decided(heard: list[Evidence], more: float) -> BargeIn | None:
-        since_ms = (len(heard) - 1) * FRAME_MS
-        certainty = sure_of(heard) - more
-        if since_ms >= DECIDE_MS:
-            if certainty >= SURE:
-                return BargeIn.CONFIRM
-            return None if since_ms < LONGEST_HOLD_MS and sounds_on(heard) else BargeIn.RESUME
-        if since_ms >= SOONEST_MS and certainty >= SOON_SURE:
-            return BargeIn.CONFIRM
-        return BargeIn.RESUME if since_ms >= GONE_MS and certainty < GONE else None
+
+def decided(heard: Sequence[Evidence], more: float = 0.0) -> BargeIn | None:
+    """What follows from everything heard since the assistant fell silent, while it is so, with so
+    much `more` needed to be sure; None as long as it has to be waited for."""
+    since_ms = (len(heard) - 1) * FRAME_MS
+    certainty = sure_of(heard)
+    last = since_ms >= LONGEST_HOLD_MS
+    out = [frame.stands_out for frame in heard[-SILERO_FRAMES:]]
+    sure = certainty >= (SURE if last else SOON_SURE) + more
+    if since_ms >= SOONEST_MS and sure and sum(out) >= STANDS_OUT_SHARE * len(out):
+        return BargeIn.CONFIRM
+    gone = since_ms >= GONE_AFTER_MS and certainty < GONE + more
+    return BargeIn.RESUME if last or gone else None
 
 
 def sure_of(heard: Sequence[Evidence]) -> float:
-    """How sure it is that somebody is talking, in log-odds: what both networks said of late."""
-    odds = [frame.odds for frame in heard[-ODDS_FRAMES:]]
+    """How sure it is that somebody is talking, in log-odds: what all the networks said of late."""
+    odds = [frame.likeness.surely for frame in heard[-ODDS_FRAMES:]]
     silero = [frame.probability for frame in heard[-SILERO_FRAMES:]]
     return sum(odds) / len(odds) + SILERO_WEIGHT * sum(silero) / len(silero)
-
-
-def sounds_on(heard: Sequence[Evidence]) -> bool:
-    """Whether the sound still goes on: most of the last 160 ms is about as loud as it ever was."""
-    loudest_db = max(frame.level_db for frame in heard)
-    late = heard[-SILERO_FRAMES:]
-    on = sum(frame.stands_out and frame.level_db > loudest_db - GOES_ON_DB for frame in late)
-    return 2 * on > len(late)
 
 
 class InterruptionDetector:
@@ -175,7 +172,7 @@ class InterruptionDetector:
 
     def push(self, frame: AudioFrame, activity: VoiceActivity) -> BargeIn | None:
         """What to do after this frame; mostly nothing."""
-        odds = self._likeness.push(frame, activity)
+        likeness = self._likeness.push(frame, activity)
         background_db = self._background(activity.level_db)
         if background_db is None:
             return None
@@ -183,7 +180,7 @@ class InterruptionDetector:
         if self._caller_db is not None:
             quietest_db = max(quietest_db, self._caller_db - BELOW_CALLER_DB)
         loud = activity.level_db > max(quietest_db, activity.noise_floor_db + ABOVE_NOISE_DB)
-        found = self._suspicion.push(Evidence(odds, activity.probability, activity.level_db, loud))
+        found = self._suspicion.push(Evidence(likeness, activity.probability, loud))
         if found is BargeIn.HOLD:
             self.held_at_ms = frame.end_ms
         return found

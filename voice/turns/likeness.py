@@ -1,10 +1,11 @@
-"""How much like somebody talking is what is heard, frame by frame? A small recurrent network.
+"""How much like somebody talking is what is heard, frame by frame? Two small recurrent networks.
 
 Silero alone needs 230 ms (telephone 440 ms) until 95 of 100 people who begin to talk are above one
-half, and takes many coughs and hums for speech. The network hears more of a frame: 16 bands over
-their own background, periodicity, flatness, and Silero's probability. It was trained by
-`benchmarks/barge_in_training.py`, which says on what; the weights are a gated recurrent unit (Cho
-et al. 2014) of 24 cells with one output.
+half, and takes many coughs and hums for speech. These hear more of a frame: 16 bands over their own
+background, periodicity, flatness, and Silero's probability. Both are gated recurrent units (Cho et
+al. 2014) of 24 cells with one output, trained by `benchmarks/barge_in_training.py`, which says on
+what: one to remember that somebody has begun to talk, one to tell whether somebody talks now. They
+err on different sounds.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from voice.types import FRAME_SAMPLES, RATE_HZ, AudioFrame
 from voice.vad import DIGITAL_SILENCE_DB, VoiceActivity
 
 FEATURES = 20
+NETWORKS = ("begun", "talking")
 BANDS = 16
 _WEIGHTS = Path(__file__).with_name("likeness.npz")
 _EDGES_HZ = (
@@ -150,16 +152,19 @@ class Network:
 
     @classmethod
     @functools.cache
-    def load(cls) -> Network:
-        """The shipped weights."""
+    def load(cls) -> tuple[Network, ...]:
+        """The shipped networks."""
         with np.load(_WEIGHTS) as stored:
-            return cls(
-                inputs=stored["inputs"].astype(np.float32),
-                recurrent=stored["recurrent"].astype(np.float32),
-                input_bias=stored["input_bias"].astype(np.float32),
-                recurrent_bias=stored["recurrent_bias"].astype(np.float32),
-                out=stored["out"].astype(np.float32),
-                out_bias=float(stored["out_bias"]),
+            return tuple(
+                cls(
+                    inputs=stored[f"{name}_inputs"].astype(np.float32),
+                    recurrent=stored[f"{name}_recurrent"].astype(np.float32),
+                    input_bias=stored[f"{name}_input_bias"].astype(np.float32),
+                    recurrent_bias=stored[f"{name}_recurrent_bias"].astype(np.float32),
+                    out=stored[f"{name}_out"].astype(np.float32),
+                    out_bias=float(stored[f"{name}_out_bias"]),
+                )
+                for name in NETWORKS
             )
 
     def step(self, features: Floats, state: Floats) -> Floats:
@@ -174,16 +179,32 @@ class Network:
         return stepped
 
 
+@dataclass(frozen=True, slots=True)
+class Likeness:
+    """The log-odds that somebody is talking, from everything heard so far: what both networks say
+    in the mean, and what the more doubtful one says."""
+
+    likely: float
+    surely: float
+
+
 class SpeechLikeness:
     """Follows one line."""
 
     def __init__(self) -> None:
-        self._network = Network.load()
         self._features = FrameFeatures()
-        self._state: Floats = np.zeros(len(self._network.out), dtype=np.float32)
+        self._networks = Network.load()
+        self._states = [np.zeros_like(network.out) for network in self._networks]
 
-    def push(self, frame: AudioFrame, activity: VoiceActivity) -> float:
-        """The log-odds that somebody is talking, from everything heard so far."""
+    def push(self, frame: AudioFrame, activity: VoiceActivity) -> Likeness:
+        """What the next frame makes of it."""
         features = self._features.push(frame, activity)
-        self._state = self._network.step(features, self._state)
-        return float(self._network.out @ self._state) + self._network.out_bias
+        self._states = [
+            network.step(features, state)
+            for network, state in zip(self._networks, self._states, strict=True)
+        ]
+        odds = [
+            float(network.out @ state) + network.out_bias
+            for network, state in zip(self._networks, self._states, strict=True)
+        ]
+        return Likeness(sum(odds) / len(odds), min(odds))

@@ -1,0 +1,212 @@
+"""Is somebody interrupting? From the first doubt to the decision: plain values, real sounds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voice.audio import read_audio
+from voice.turns.interruption import (
+    LONGEST_HOLD_MS,
+    BargeIn,
+    Evidence,
+    InterruptionDetector,
+    Suspicion,
+    is_backchannel,
+    quantile,
+)
+from voice.turns.likeness import FEATURES, Likeness, Network
+from voice.types import FRAME_MS, FRAME_SAMPLES, AudioFrame
+from voice.vad import SpeechDetector
+
+TALKING = Evidence(Likeness(9.0, 8.0), probability=0.95, stands_out=True)
+NOTHING = Evidence(Likeness(-6.0, -7.0), probability=0.0, stands_out=False)
+PERHAPS = Evidence(Likeness(5.0, 3.0), probability=0.5, stands_out=True)
+FAINTLY = Evidence(Likeness(2.0, 0.0), probability=0.5, stands_out=True)
+
+
+def moves(frames: list[Evidence]) -> list[tuple[int, BargeIn]]:
+    """What is done, and with which frame."""
+    suspicion = Suspicion()
+    found = [(number, suspicion.push(frame)) for number, frame in enumerate(frames)]
+    return [(number, move) for number, move in found if move is not None]
+
+
+def test_somebody_who_talks_is_let_in_a_quarter_of_a_second_after_the_first_doubt() -> None:
+    (first, hold), (sure, confirm) = moves([NOTHING] * 20 + [TALKING] * 40)[:2]
+    assert (hold, confirm) == (BargeIn.HOLD, BargeIn.CONFIRM)
+    assert first == 21, "silent with the second frame that is like somebody"
+    assert (sure - first) * FRAME_MS <= 240
+
+
+def test_a_sound_that_stops_at_once_costs_little() -> None:
+    (first, hold), (over, resume) = moves([TALKING] * 3 + [NOTHING] * 40)
+    assert (hold, resume) == (BargeIn.HOLD, BargeIn.RESUME)
+    assert (over - first) * FRAME_MS <= 300
+
+
+def test_what_does_not_stand_out_from_the_background_is_never_anybody() -> None:
+    assert not moves([replace(TALKING, stands_out=False)] * 100)
+
+
+def test_a_doubtful_sound_has_half_a_second_to_become_somebody() -> None:
+    (first, _), (over, resume) = moves([PERHAPS] * 40)[:2]
+    assert resume is BargeIn.RESUME
+    assert (over - first) * FRAME_MS == LONGEST_HOLD_MS <= 600
+    found = moves([PERHAPS] * 16 + [TALKING] * 10)
+    assert [move for _, move in found][:2] == [BargeIn.HOLD, BargeIn.CONFIRM]
+
+
+def test_after_each_false_alarm_more_is_needed() -> None:
+    """Coughs come in rows."""
+    cough, faint = ([frame] * 4 + [NOTHING] * 20 for frame in (PERHAPS, FAINTLY))
+    assert len(moves(faint)) == 2
+    assert len(moves(cough + faint)) == 2
+    assert len(moves(cough * 5)) == 4
+    assert len(moves(cough + [NOTHING] * 100 + faint)) == 4, "but not for ever"
+
+
+def test_one_false_alarm_does_not_keep_anybody_out() -> None:
+    found = moves([PERHAPS] * 4 + [NOTHING] * 20 + [replace(TALKING, probability=1.0)] * 40)
+    assert [move for _, move in found][1:4] == [BargeIn.RESUME, BargeIn.HOLD, BargeIn.CONFIRM]
+
+
+@given(
+    st.lists(
+        st.builds(
+            Evidence,
+            likeness=st.builds(Likeness, st.floats(-12, 12), st.floats(-12, 12)),
+            probability=st.floats(0, 1),
+            stands_out=st.booleans(),
+        ),
+        max_size=200,
+    )
+)
+def test_every_silence_is_decided_in_time_and_the_same_again(frames: list[Evidence]) -> None:
+    found = moves(frames)
+    assert found == moves(frames)
+    for place, (number, move) in enumerate(found):
+        assert (move is BargeIn.HOLD) == (place % 2 == 0)
+        if place % 2:
+            assert (number - found[place - 1][0]) * FRAME_MS <= LONGEST_HOLD_MS
+    if len(found) % 2:
+        assert (len(frames) - 1 - found[-1][0]) * FRAME_MS <= LONGEST_HOLD_MS
+
+
+def heard_on_a_line(sound: np.ndarray, lead_s: float = 1.0) -> list[BargeIn]:
+    """What is done when a sound (full scale 1.0) comes on a quiet line."""
+    line = np.random.default_rng(1).normal(0, 3e-4, int(lead_s * 16_000) + len(sound) + 8_000)
+    begin = int(lead_s * 16_000)
+    line[begin : begin + len(sound)] += sound
+    samples = np.clip(line * 32_768, -32_768, 32_767).astype(np.int16)
+    vad, detector = SpeechDetector(), InterruptionDetector()
+    frames = [
+        AudioFrame(samples[at : at + FRAME_SAMPLES], at // 16)
+        for at in range(0, len(samples) - FRAME_SAMPLES, FRAME_SAMPLES)
+    ]
+    found = (detector.push(frame, vad.push(frame)) for frame in frames)
+    return [move for move in found if move is not None]
+
+
+def spoken(samples_dir: Path, name: str, seconds: float) -> np.ndarray:
+    speech = read_audio(samples_dir / f"{name}.flac", "mono").astype(np.float64)
+    first = int(np.flatnonzero(np.abs(speech) > 0.02)[0])
+    return speech[first : first + int(seconds * 16_000)]
+
+
+@pytest.mark.parametrize("name", ["angry_late_delivery", "confused_bill", "wants_human"])
+@pytest.mark.parametrize("level", [0.2, 0.5, 1.0])
+def test_people_who_interrupt_are_let_in(samples_dir: Path, name: str, level: float) -> None:
+    assert BargeIn.CONFIRM in heard_on_a_line(level * spoken(samples_dir, name, 2.0))
+
+
+def test_hums_knocks_and_tones_are_nobody() -> None:
+    n = 8_000
+    time_s = np.arange(n) / 16_000
+    random = np.random.default_rng(2)
+    hum = 0.2 * np.hanning(n) * np.sin(2 * np.pi * 180 * time_s)
+    knock = 0.5 * np.exp(-60 * time_s) * random.normal(0, 1, n)
+    tone = 0.1 * np.sin(2 * np.pi * 440 * time_s) + 0.1 * np.sin(2 * np.pi * 554 * time_s)
+    hiss = 0.05 * random.normal(0, 1, n)
+    for sound in (hum, knock, tone, hiss):
+        assert BargeIn.CONFIRM not in heard_on_a_line(np.concatenate([sound, np.zeros(8_000)]))
+
+
+def test_a_caller_is_let_in_over_talk_in_the_background(samples_dir: Path) -> None:
+    """Two people far off do not stop the assistant; somebody 18 dB louder does."""
+    far = np.tile(spoken(samples_dir, "neutral_where_is_my_order", 2.0), 4)
+    far = 0.1 * (far + np.roll(np.tile(spoken(samples_dir, "confused_bill", 2.0), 4), 7_000))
+    assert BargeIn.CONFIRM not in heard_on_a_line(far, lead_s=0.0)
+    far[-40_000:] += 0.8 * spoken(samples_dir, "angry_late_delivery", 2.5)
+    assert BargeIn.CONFIRM in heard_on_a_line(far, lead_s=0.0)
+
+
+def test_somebody_far_quieter_than_the_caller_does_not_interrupt(samples_dir: Path) -> None:
+    sound = 0.05 * spoken(samples_dir, "angry_late_delivery", 2.0)
+    line = np.concatenate([np.random.default_rng(1).normal(0, 3e-4, 16_000), sound])
+    samples = np.clip(line * 32_768, -32_768, 32_767).astype(np.int16)
+    vad, detector = SpeechDetector(), InterruptionDetector()
+    for _ in range(100):
+        detector.learn(-16.0)
+    frames = [
+        AudioFrame(samples[at : at + FRAME_SAMPLES], at // 16)
+        for at in range(0, len(samples) - FRAME_SAMPLES, FRAME_SAMPLES)
+    ]
+    assert not any(detector.push(frame, vad.push(frame)) for frame in frames)
+
+
+def test_what_the_network_says_is_what_its_trainer_computes() -> None:
+    """One step of a gated recurrent unit, written out."""
+    random = np.random.default_rng(3)
+    network = Network.load()[0]
+    size, features = len(network.out), random.normal(0, 1, FEATURES).astype(np.float32)
+    state = random.normal(0, 1, size).astype(np.float32)
+
+    def part(number: int, scale: np.ndarray | float = 1.0) -> np.ndarray:
+        rows = slice(number * size, (number + 1) * size)
+        kept = network.recurrent[rows] @ state + network.recurrent_bias[rows]
+        return network.inputs[rows] @ features + network.input_bias[rows] + scale * kept
+
+    reset, update = (1 / (1 + np.exp(-part(number))) for number in (0, 1))
+    expected = (1 - update) * np.tanh(part(2, reset)) + update * state
+    assert network.step(features, state) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.parametrize("begun_s", [0.2, 0.3, 0.5, 1.0])
+def test_a_caller_who_speaks_from_the_first_moment_on_is_no_background(
+    samples_dir: Path, begun_s: float
+) -> None:
+    speech = read_audio(samples_dir / "angry_late_delivery.flac", "mono")
+    first = int(np.flatnonzero(np.abs(speech) > 0.02)[0])
+    line = np.random.default_rng(1).normal(0, 3e-4, int(begun_s * 16_000) + 64_000)
+    line[int(begun_s * 16_000) :] += speech[first : first + 64_000]
+    samples = np.clip(line * 32_768, -32_768, 32_767).astype(np.int16)
+    vad, detector = SpeechDetector(), InterruptionDetector()
+    frames = [
+        AudioFrame(samples[at : at + FRAME_SAMPLES], at // 16)
+        for at in range(0, len(samples) - FRAME_SAMPLES, FRAME_SAMPLES)
+    ]
+    assert any(detector.push(frame, vad.push(frame)) for frame in frames)
+
+
+@pytest.mark.parametrize("text", ["mm hm", "okay", "yeah right", "uh huh", "I see"])
+def test_words_that_only_say_i_am_listening(text: str) -> None:
+    assert is_backchannel(text)
+
+
+@pytest.mark.parametrize("text", ["okay but wait", "no", "stop", "yes i want a human", ""])
+def test_words_that_say_more(text: str) -> None:
+    assert not is_backchannel(text)
+
+
+@given(
+    values=st.lists(st.floats(-120.0, 0.0), min_size=1, max_size=150),
+    share=st.floats(0.0, 1.0),
+)
+def test_a_quantile_is_what_numpy_says_it_is(values: list[float], share: float) -> None:
+    assert quantile(sorted(values), share) == pytest.approx(np.quantile(values, share), abs=1e-9)
