@@ -4,7 +4,8 @@ Likeness between two texts is that of their sentence vectors and, with less weig
 spelling, which survives a recogniser's errors. An intent's score is the mean of the likeness to
 its centre and to its nearest phrase, plus half the prediction of a kernel ridge regression over
 all phrases. Leave-one-out over the phrases (in closed form for the regression) gives the
-temperature, and, with utterances that belong to no intent, the chance that a text is known at all.
+temperature. Whether a text is known at all is told by its best score and by how like it is to an
+utterance that belongs to no intent; both are weighed by leaving out phrases and strangers in turn.
 """
 
 from __future__ import annotations
@@ -66,11 +67,8 @@ class IntentClassifier:
         self._encoder = encoder
         self._names = tuple(dict.fromkeys(name for _, name in pairs))
         self._scores = _Scores(phrases, [self._names.index(name) for _, name in pairs], encoder)
-        foreign = _strangers()
-        strangers = np.stack(
-            [self._scores.of(*pair) for pair in zip(foreign, encoder.encode(foreign), strict=True)]
-        )
-        self._calibration = _calibrate(self._scores, strangers)
+        self._strangers = _Strangers(encoder)
+        self._calibration = _calibrate(self._scores, self._strangers)
 
     def classify(self, text: str) -> Intent:
         """What is wanted; `OTHER_INTENT` when nothing in the pack fits well enough.
@@ -115,7 +113,8 @@ class IntentClassifier:
     def _probabilities(self, text: str, vector: npt.NDArray[np.float32]) -> Matrix:
         """The chance of each intent; what is missing to 1 is the chance of something else."""
         scores = self._scores.of(text, vector)
-        return _softmax(scores * self._calibration.sharpness) * self._calibration.known(scores)
+        known = self._calibration.known(float(scores.max()), self._strangers.likest(text, vector))
+        return _softmax(scores * self._calibration.sharpness) * known
 
 
 def without(intent: Intent, name: str) -> Intent:
@@ -152,9 +151,10 @@ class _Scores:
     ) -> None:
         self.intents = np.asarray(intents)
         self.members = [np.flatnonzero(self.intents == at) for at in range(max(intents) + 1)]
-        self._vectors = encoder.encode(phrases)
+        self.phrases = phrases
+        self.vectors = encoder.encode(phrases)
         self._spelling = SpellingLikeness(phrases)
-        self._likeness = _blend(self._vectors @ self._vectors.T, self._spelling.between_phrases())
+        self._likeness = _blend(self.vectors @ self.vectors.T, self._spelling.between_phrases())
         spread = self._likeness + _RIDGE * np.eye(len(phrases))
         self._inverse = np.linalg.inv(spread)
         self._targets = (self.intents[:, None] == np.arange(len(self.members))).astype(float)
@@ -165,7 +165,7 @@ class _Scores:
 
     def of(self, text: str, vector: npt.NDArray[np.float32]) -> Matrix:
         """The score of each intent, given the text's sentence vector."""
-        likeness = _blend(self._vectors @ vector, self._spelling.to_phrases(text))
+        likeness = _blend(self.vectors @ vector, self._spelling.to_phrases(text))
         centre = np.asarray([likeness[own].mean() for own in self.members]) / self._size
         nearest = np.asarray([likeness[own].max() for own in self.members])
         return np.asarray((centre + nearest) / 2 + _RIDGE_WEIGHT * (likeness @ self._ridge))
@@ -190,6 +190,25 @@ class _Scores:
         return np.asarray((centre + nearest) / 2 + _RIDGE_WEIGHT * (self._targets - residual))
 
 
+class _Strangers:
+    """Utterances that belong to no intent of any pack."""
+
+    def __init__(self, encoder: SentenceEncoder) -> None:
+        path = Path(__file__).parent / "strangers.yaml"
+        self.texts = [str(text) for text in yaml.safe_load(path.read_text("utf-8"))]
+        self.vectors = encoder.encode(self.texts)
+        self._spelling = SpellingLikeness(self.texts)
+
+    def likest(self, text: str, vector: npt.NDArray[np.float32]) -> float:
+        """How like the text is to the stranger it is most like."""
+        return float(_blend(self.vectors @ vector, self._spelling.to_phrases(text)).max())
+
+    def left_out(self) -> Matrix:
+        """How like each stranger is to the likest of the others: [strangers]."""
+        among = _blend(self.vectors @ self.vectors.T, self._spelling.between_phrases())
+        return np.asarray((among - 2.0 * np.eye(len(among))).max(1))
+
+
 def _blend(meaning: npt.NDArray[np.float32], spelling: npt.NDArray[np.float32]) -> Matrix:
     return _MEANING * meaning.astype(float) + (1 - _MEANING) * spelling.astype(float)
 
@@ -197,24 +216,30 @@ def _blend(meaning: npt.NDArray[np.float32], spelling: npt.NDArray[np.float32]) 
 @dataclass(frozen=True, slots=True)
 class _Calibration:
     sharpness: float
-    slope: float
+    best: float
+    strange: float
     offset: float
     threshold: float
 
-    def known(self, scores: Matrix) -> float:
-        """The chance that a text with these scores belongs to any intent."""
-        logit = self.slope * float(scores.max()) + self.offset
+    def known(self, best: float, strange: float) -> float:
+        """The chance that a text with this best score, and this likeness to the likest stranger,
+        belongs to any intent."""
+        logit = self.best * best + self.strange * strange + self.offset
         return float(1 / (1 + np.exp(-np.clip(logit, -30, 30))))
 
 
-def _calibrate(scores: _Scores, strangers: Matrix) -> _Calibration:
+def _calibrate(scores: _Scores, strangers: _Strangers) -> _Calibration:
     """Temperature and rejection from the phrases' leave-one-out scores and from strangers."""
     inside = scores.left_out()
     usable = np.isfinite(inside.max(1)) & np.isfinite(
         inside[np.arange(len(inside)), scores.intents]
     )
     if usable.sum() < 8 or len(scores.members) < 2:
-        return _Calibration(sharpness=12.0, slope=20.0, offset=-10.0, threshold=0.5)
+        return _Calibration(sharpness=12.0, best=20.0, strange=0.0, offset=-10.0, threshold=0.5)
+    likest = np.asarray(
+        [strangers.likest(*p) for p in zip(scores.phrases, scores.vectors, strict=True)]
+    )
+    known = np.stack((inside.max(1), likest), axis=1)[usable]
     inside, intents = inside[usable], scores.intents[usable]
     grid = np.geomspace(3, 60, 40)
     losses = [
@@ -222,33 +247,32 @@ def _calibrate(scores: _Scores, strangers: Matrix) -> _Calibration:
         for sharp in grid
     ]
     sharpness = float(grid[int(np.argmin(losses))])
-    slope, offset = _logistic(inside.max(1), strangers.max(1))
-    lowest = float(np.quantile(inside.max(1), 1 - _ACCEPTED_AT_LEAST))
-    reach = 1 / (1 + np.exp(-(slope * lowest + offset)))
-    return _Calibration(sharpness, slope, offset, threshold=float(np.clip(reach, *_THRESHOLDS)))
+    foreign = zip(strangers.texts, strangers.vectors, strict=True)
+    best = np.asarray([scores.of(*pair).max() for pair in foreign])
+    weights, offset = _logistic(known, np.stack((best, strangers.left_out()), axis=1))
+    lowest = float(np.quantile(known @ weights + offset, 1 - _ACCEPTED_AT_LEAST))
+    reach = float(np.clip(1 / (1 + np.exp(-lowest)), *_THRESHOLDS))
+    return _Calibration(sharpness, float(weights[0]), float(weights[1]), offset, reach)
 
 
-def _logistic(known: Matrix, strange: Matrix) -> tuple[float, float]:
-    """Slope and offset of P(known | best score) (Newton steps), as if a fifth were strangers."""
-    values = np.concatenate((known, strange))
+def _logistic(known: Matrix, strange: Matrix) -> tuple[Matrix, float]:
+    """Weights and offset of P(known | best score, likeness to a stranger), as if a fifth were
+    strangers (Newton steps). The rows are [best score, likeness]."""
+    inputs = np.concatenate((known, strange))
+    inputs = np.column_stack((inputs, np.ones(len(inputs))))
     wanted = np.concatenate((np.ones(len(known)), np.zeros(len(strange))))
     weight = np.where(wanted == 1, (1 - _STRANGERS) / len(known), _STRANGERS / len(strange)) * 100
-    inputs = np.stack((values, np.ones_like(values)), axis=1)
-    found = np.asarray([8.0, -4.0])
+    held_back = np.asarray([0.02, 0.02, 1e-6])
+    found = np.asarray([8.0, 0.0, -4.0])
     for _ in range(30):
         chance = 1 / (1 + np.exp(-np.clip(inputs @ found, -30, 30)))
-        gradient = inputs.T @ (weight * (chance - wanted)) + np.asarray([0.02, 0.0]) * found
+        gradient = inputs.T @ (weight * (chance - wanted)) + held_back * found
         curvature = (inputs * (weight * chance * (1 - chance))[:, None]).T @ inputs
-        curvature += np.diag([0.02, 1e-6])
+        curvature += np.diag(held_back)
         found = found - np.clip(np.linalg.solve(curvature, gradient), -4, 4)
-    return float(max(found[0], 1.0)), float(found[1])
+    return np.asarray([max(found[0], 1.0), min(found[1], 0.0)]), float(found[2])
 
 
 def _softmax(scores: Matrix) -> Matrix:
     raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
     return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
-
-
-def _strangers() -> list[str]:
-    path = Path(__file__).parent / "strangers.yaml"
-    return [str(text) for text in yaml.safe_load(path.read_text("utf-8"))]

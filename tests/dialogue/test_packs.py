@@ -27,7 +27,10 @@ from dialogue.packs.loader import find_pack, read_pack
 from dialogue.packs.whole import policy_moves
 from dialogue.tasks import advance, finish
 from dialogue.types import CustomerContext, Strategy
+from nlu.encoder import Encoder
 from nlu.errors import AttuneError
+from nlu.intents import IntentClassifier
+from nlu.types import OTHER_INTENT
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 6, 4, 15, 0, tzinfo=UTC)
@@ -369,3 +372,10 @@ def test_the_command_prints_the_schema_and_every_shipped_pack(tmp_path: Path) ->
     assert told.returncode == 2
     assert "there is no pack 'nowhere'" in told.stderr
     assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize("text", ["tell me a joke", "how old are you", "sing me a song"])
+def test_small_talk_is_no_wish_that_a_pack_serves(text: str) -> None:
+    for name in ("retail", "bank"):
+        classifier = IntentClassifier(load_pack(name).language(), Encoder.load())
+        assert classifier.classify(text).name == OTHER_INTENT, name
