@@ -226,8 +226,8 @@ def test_real_speech_stops_the_assistant_soon(engines: Engines, samples_dir: Pat
     events = hold(engines, channel)
     interruptions = [event for event in events if isinstance(event, AssistantInterrupted)]
     assert interruptions
-    assert interruptions[0].at_ms - at_ms <= 400
-    assert channel.cleared_at_ms[0] - at_ms <= 400
+    assert interruptions[0].at_ms - at_ms <= 200
+    assert channel.cleared_at_ms[0] - at_ms <= 200
 
 
 def test_a_hum_and_a_knock_do_not_stop_the_assistant(engines: Engines) -> None:
