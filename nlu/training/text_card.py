@@ -40,9 +40,10 @@ def text_card(held: Mapping[str, Any]) -> str:
     seven = metrics["seven_emotions_word_errors"]
     return f"""# Emotion from words
 
-{held["settings"]["members"]} small convolutional networks over word pieces, their logits averaged,
-a regression on words and pairs of words that joins them for the 28 labels, and a phrase bank
-scored by sentence vectors; {held["bytes"] / 1e6:.2f} MB, numpy alone at run time.
+{held["settings"]["members"]} small convolutional networks over word pieces, taught by a fine-tuned
+all-MiniLM-L6-v2, their logits averaged, a regression on words and pairs of words that joins them
+for the labels and their groups, and a phrase bank scored by sentence vectors;
+{held["bytes"] / 1e6:.2f} MB, numpy alone at run time.
 
 {_data(held)}
 - Trained on {held["texts"]} texts, seed {held["seed"]}: `attune train text --data DIR`.
@@ -73,13 +74,25 @@ blend's fit were chosen. Expect less from real calls.
 ## Aimed at and not reached
 
 The aim was 0.50 / 0.49 / 0.45 over the 28 labels (as written, speech-like, 15 % word errors), 0.62
-over Ekman's and 0.69 over the four groups, and a calibration error of 0.05 everywhere. One wider
-network (six epochs) gave 0.468 / 0.468 / 0.419, 0.607 and 0.681; two networks from different seeds
-raised the 28 labels alone; the regression on word pairs, alone at 0.461 / 0.456 / 0.409, raised
-them by about one point more, one on runs of letters by less. A logit scale that grows with likeness
-to the bank did not help the calibration, nor does one share of the blend's fit serve both: chances
-on service sentences are too modest, on Reddit's with word errors too bold. Fine-tuning MiniLM as a
-teacher to distil from was not tried to its end, so nothing is claimed of it.
+over Ekman's and 0.69 over the four groups, and a calibration error of 0.05 everywhere.
+
+On dev, with thresholds taken from the other half of it, the teacher alone (all-MiniLM-L6-v2, its
+upper four layers fine-tuned in three epochs; one epoch 0.502 / 0.495 / 0.439, two as good as three)
+reaches 0.521 / 0.515 / 0.455, 0.638 and 0.703; what ships 0.507 / 0.504 / 0.454, 0.619 and 0.685;
+networks without a teacher, narrower, with word pairs for the 28 labels alone 0.504 / 0.499 / 0.444,
+0.603 and 0.667. On test these had 0.491 / 0.482 / 0.428, 0.596 and 0.678: what ships has two
+points more over Ekman's groups (0.009 to 0.029 in 95 % of resampled test sets), one more over the
+four, and one less over the 28 labels (0.024 to 0.001). That loss is of rare labels: over the 20
+with a hundred test texts or more nothing changed; grief (6 texts), relief (11) and nervousness (23)
+are nearly all of it.
+
+Not better on dev: more texts with errors; word pairs taught by the teacher (groups a little up, the
+28 labels down); thresholds from expected F1; other shares of the labels in their groups than half;
+chances more modest for longer turns (of use without a teacher, not with one). Smoother thresholds
+raised the 28 labels by 0.003 and lowered the groups by as much. One wider network without a teacher
+gave less, and a regression on runs of letters less than that on words. Other shares of the teacher
+than 0.8, what it says of noisy texts instead of clean ones, and longer training were not compared.
+On sentences of a service desk the calibration error stays above 0.05: chances there are too modest.
 
 A turn of several sentences is judged as a whole and by its strongest part, half and half. On turns
 put together of one neutral and one felt sentence of `service_dev.tsv` that took accuracy from 0.58
