@@ -36,6 +36,8 @@ SAID = (
     "I have put your address right. Is there anything else that I can do for you today?",
 )
 WITHIN_MS = 1_500
+ECHO_LASTS_FRAMES = 15
+"""The delay of the room and its reverberation."""
 AFTER_A_STOP_MS = 1_000
 FIRST_MS = 8_000
 """The caller does not interrupt earlier: half of the opening."""
@@ -106,27 +108,35 @@ def through(room: Room, given: Sound, responses: list[Sound]) -> Sound:
     return echo
 
 
-def stops(microphone: Sound, given: Sound, guarded: bool) -> tuple[list[int], int]:
+def stops(echo: Sound, others: Sound, given: Sound, guarded: bool) -> tuple[list[int], int]:
     """Where (ms) the assistant would have fallen silent for what the microphone heard and stopped,
-    and how often it would have gone on."""
+    and how often it would have gone on. While it is silent there is soon no echo."""
     guard = EchoGuard() if guarded else None
     detector, interruption = SpeechDetector(), InterruptionDetector()
-    heard = np.clip(microphone * 32_768, -32_768, 32_767).astype(np.int16)
+    heard, alone = (
+        np.clip(sound * 32_768, -32_768, 32_767).astype(np.int16)
+        for sound in (echo + others, others)
+    )
     played = np.clip(given * 32_768, -32_768, 32_767).astype(np.int16)
     found: list[int] = []
-    silent_ms, gone_on = 0, 0
+    silent_ms, gone_on, held_frames = 0, 0, 0
+    silence = np.zeros(FRAME_SAMPLES, dtype=np.int16)
     for start in range(0, len(heard) - FRAME_SAMPLES + 1, FRAME_SAMPLES):
-        samples = heard[start : start + FRAME_SAMPLES]
+        piece = slice(start, start + FRAME_SAMPLES)
+        samples = heard[piece] if held_frames <= ECHO_LASTS_FRAMES else alone[piece]
         if guard is not None:
-            samples = guard.push(samples, played[start : start + FRAME_SAMPLES])
+            samples = guard.push(samples, silence if held_frames > 1 else played[piece])
+        held_frames += held_frames > 0
         frame = AudioFrame(samples, start * 1000 // RATE_HZ)
         move = interruption.push(frame, detector.push(frame))
         if move is BargeIn.HOLD:
-            silent_ms = frame.end_ms
+            silent_ms, held_frames = frame.end_ms, 1
         elif move is BargeIn.RESUME:
-            gone_on += 1
+            gone_on, held_frames = gone_on + 1, 0
         elif move is BargeIn.CONFIRM and (not found or silent_ms - found[-1] > AFTER_A_STOP_MS):
             found.append(silent_ms)
+        if move is BargeIn.CONFIRM:
+            held_frames = 0
     return found, gone_on
 
 
@@ -148,10 +158,11 @@ def callers(data: Path, count: int) -> list[Sound]:
 
 def measure(room: Room, given: Sound, responses: list[Sound], people: list[Sound]) -> str:
     random = np.random.default_rng(0)
-    echo = through(room, given, responses) + random.normal(0, 5e-4, len(given))
+    echo = through(room, given, responses)
+    noise = random.normal(0, 5e-4, len(given))
     minutes = len(given) / RATE_HZ / 60
-    plain = len(stops(echo, given, False)[0])
-    own, gone_on = stops(echo, given, True)
+    plain = len(stops(echo, noise, given, False)[0])
+    own, gone_on = stops(echo, noise, given, True)
     took_ms: list[float] = []
     missed = 0
     span = (FIRST_MS + 5_000) * RATE_HZ // 1000
@@ -160,10 +171,10 @@ def measure(room: Room, given: Sound, responses: list[Sound], people: list[Sound
         piece = slice(begin, begin + span)
         # What plays stops soon after; until then the caller speaks over it.
         at = FIRST_MS * RATE_HZ // 1000 + int(random.integers(0, RATE_HZ))
-        both = through(room, given[piece], responses) + random.normal(0, 5e-4, span)
+        both = random.normal(0, 5e-4, span)
         both[at : at + len(said)] += said[: span - at]
         onset_ms = at * 1000 // RATE_HZ
-        stopped, _ = stops(both, given[piece], True)
+        stopped, _ = stops(through(room, given[piece], responses), both, given[piece], True)
         found = [stop - onset_ms for stop in stopped if stop > onset_ms]
         if found and found[0] <= WITHIN_MS:
             took_ms.append(found[0])

@@ -76,6 +76,17 @@ def test_one_false_alarm_does_not_keep_anybody_out() -> None:
     assert [move for _, move in found][1:4] == [BargeIn.RESUME, BargeIn.HOLD, BargeIn.CONFIRM]
 
 
+def test_a_voice_that_comes_through_the_echo_guard_in_pieces_is_let_in() -> None:
+    """Where it hears the assistant the guard leaves nothing; Silero hears a voice all the same."""
+    piece = Evidence(Likeness(3.0, 1.0), probability=0.9, stands_out=True)
+    gap = replace(piece, stands_out=False, hole=True)
+    assert [move for _, move in moves([piece, piece, piece, gap] * 8)][:2] == [
+        BargeIn.HOLD,
+        BargeIn.CONFIRM,
+    ]
+    assert BargeIn.CONFIRM not in [move for _, move in moves([piece] * 32)]
+
+
 @given(
     st.lists(
         st.builds(

@@ -18,7 +18,7 @@ from enum import Enum
 
 from voice.turns.likeness import Likeness, SpeechLikeness
 from voice.types import FRAME_MS, AudioFrame
-from voice.vad import VoiceActivity
+from voice.vad import DIGITAL_SILENCE_DB, VoiceActivity
 
 HOLD_ODDS = 1.0
 LED_UP_ODDS = 0.0
@@ -27,6 +27,8 @@ SURE = 7.8
 SOON_SURE = 8.8
 SILERO_WEIGHT = 3.0
 """Silero's probability counts as much as so many log-odds of the networks."""
+HOLES_SILERO = 0.7
+HOLES_ODDS = 0.0
 ODDS_FRAMES = 5
 SILERO_FRAMES = 8
 SOONEST_MS = 200
@@ -74,11 +76,13 @@ class BargeIn(Enum):
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """What is known of a frame: how much like somebody talking it is, Silero's probability of
-    speech, and whether it stands out from the background."""
+    speech, whether it stands out from the background, and whether it is a hole: nothing at all, as
+    an `EchoGuard` leaves where it hears the assistant."""
 
     likeness: Likeness
     probability: float
     stands_out: bool
+    hole: bool = False
 
 
 class Suspicion:
@@ -128,12 +132,23 @@ def decided(heard: Sequence[Evidence], more: float = 0.0) -> BargeIn | None:
     since_ms = (len(heard) - 1) * FRAME_MS
     certainty = sure_of(heard)
     last = since_ms >= LONGEST_HOLD_MS
-    out = [frame.stands_out for frame in heard[-SILERO_FRAMES:]]
+    out = [frame.stands_out for frame in heard[-SILERO_FRAMES:] if not frame.hole]
     sure = certainty >= (SURE if last else SOON_SURE) + more
-    if since_ms >= SOONEST_MS and sure and sum(out) >= STANDS_OUT_SHARE * len(out):
+    if len(out) < len(heard[-SILERO_FRAMES:]):
+        # The networks were never trained on speech with holes, Silero bears them.
+        sure = sure or heard_through_holes(heard)
+    if since_ms >= SOONEST_MS and sure and sum(out) >= STANDS_OUT_SHARE * max(1, len(out)):
         return BargeIn.CONFIRM
     gone = since_ms >= GONE_AFTER_MS and certainty < GONE + more
     return BargeIn.RESUME if last or gone else None
+
+
+def heard_through_holes(heard: Sequence[Evidence]) -> bool:
+    """Whether Silero is sure, and the networks do not object."""
+    late = heard[-SILERO_FRAMES:]
+    likely = sum(frame.likeness.likely for frame in late) / len(late)
+    silero = sum(frame.probability for frame in late) / len(late)
+    return silero >= HOLES_SILERO and likely >= HOLES_ODDS
 
 
 def sure_of(heard: Sequence[Evidence]) -> float:
@@ -180,7 +195,9 @@ class InterruptionDetector:
         if self._caller_db is not None:
             quietest_db = max(quietest_db, self._caller_db - BELOW_CALLER_DB)
         loud = activity.level_db > max(quietest_db, activity.noise_floor_db + ABOVE_NOISE_DB)
-        found = self._suspicion.push(Evidence(likeness, activity.probability, loud))
+        found = self._suspicion.push(
+            Evidence(likeness, activity.probability, loud, activity.level_db <= DIGITAL_SILENCE_DB)
+        )
         if found is BargeIn.HOLD:
             self.held_at_ms = frame.end_ms
         return found
