@@ -40,7 +40,7 @@ def accuracy(data: Path, seed: int) -> list[tuple[str, Any, float]]:
     )
     nemo = acoustic.left_out(tables, others, seed, settings)["nemo"]
     mixed = acoustic.cross_validate(tables, others, seed, settings)
-    temperature = fit_temperature(mixed["train"], SERVICE)
+    temperature = fit_temperature(acoustic_figures.with_strangers(mixed), SERVICE)
     pooled = acoustic_figures.pooled_figures(mixed, temperature)["confidence"]
     return [
         ("RAVDESS, 8 labels, UAR", ravdess["clean"]["uar_all_labels"], 67),

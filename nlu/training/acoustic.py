@@ -23,6 +23,7 @@ from nlu.errors import AttuneError
 from nlu.training import acoustic_figures as figured
 from nlu.training import acoustic_measures as measures
 from nlu.training import acoustic_model_card as model_card
+from nlu.training.acoustic_augmentation import moved, mute
 from nlu.training.acoustic_balance import balanced, neutral_lift
 from nlu.training.acoustic_blend import Blend, BlendSettings, fit, predict, to_onnx
 from nlu.training.acoustic_examples import (
@@ -45,6 +46,8 @@ HeldOut = dict[str, Heard]
 SHIPPED_SEED = 7
 _NATURAL_VARIATIONS = 2
 _CALIBRATION_FOLDS = 3
+_FAR = (0.3, 1.5)
+"""How far held-out voices are moved to learn what a strange voice does to the confidence."""
 LUNA_JIMENEZ = (
     (2, 5, 14, 15, 16),
     (3, 6, 7, 13, 18),
@@ -59,7 +62,8 @@ LUNA_JIMENEZ = (
 class AcousticSettings:
     """What the shipped model was trained with. `natural_weight`: of a corpus of ordinary speech,
     where one of acted feeling weighs 1. `neutral_share`: of callers' turns, where it is known; None
-    leaves neutral as often as it is in the training."""
+    leaves neutral as often as it is in the training. `moved`: every row is learned from once more
+    with the voice moved by a part of this size (`acoustic_augmentation.moved`)."""
 
     variations: int = 5
     most_rows: int = 7_000
@@ -67,6 +71,7 @@ class AcousticSettings:
     folds: int = 5
     natural_weight: float = 0.15
     neutral_share: float | None = None
+    moved: tuple[float, float] = (0.0, 0.6)
     blend: BlendSettings = field(default_factory=BlendSettings)
 
 
@@ -87,8 +92,9 @@ def train(
         others = sounds_that_are_no_speech(data, "train", settings.other_sounds, seed)
         task = progress.add_task("held-out speakers", total=None)
         known = cross_validate(tables, others, seed, settings)
-        temperature = measures.fit_temperature(known["train"], SERVICE)
-        trust = measures.fit_trust(known["train"], SERVICE, temperature)
+        fitting = figured.with_strangers(known)
+        temperature = measures.fit_temperature(fitting, SERVICE)
+        trust = measures.fit_trust(fitting, SERVICE, temperature)
         progress.update(task, description="corpora on their own, and left out")
         acted = [name for name, table in tables.items() if not is_natural(table.train)]
         alone = {
@@ -172,7 +178,7 @@ def cross_validate(tables: Tables, others: Rows, seed: int, settings: AcousticSe
         for answers in pool.map(_fold, jobs):
             for condition, one in answers.items():
                 heard.setdefault(condition, []).append(one)
-    return {condition: gather(parts) for condition, parts in heard.items()}
+    return {condition: measures.gather(parts) for condition, parts in heard.items()}
 
 
 def _fold(
@@ -182,22 +188,9 @@ def _fold(
     blend = _fit(kept, others, seed, settings)
     tested = {condition: together(parts) for condition, parts in held.items()}
     tested["muted"] = mute(tested["train"], seed)
-    return {condition: listen(blend, one) for condition, one in tested.items() if len(one)}
-
-
-def mute(examples: Examples, seed: int) -> Examples:
-    """Each row part of the way to a neutral row of the same speaker: feeling shown less than
-    actors show it. What a model gets wrong there, it gets wrong on natural speech."""
     chance = np.random.default_rng(seed)
-    statistics = examples.statistics.copy()
-    for speaker in np.unique(examples.speaker):
-        own = np.flatnonzero(examples.speaker == speaker)
-        neutral = own[examples.label[own] == LABELS.index("neutral")]
-        if len(neutral):
-            rest = examples.statistics[chance.choice(neutral, len(own))]
-            part = chance.uniform(0.2, 1.0, (len(own), 1)).astype(np.float32)
-            statistics[own] = rest + part * (statistics[own] - rest)
-    return replace(examples, statistics=statistics)
+    tested["moved"] = together(moved(held["train"], _FAR, chance))
+    return {condition: listen(blend, one) for condition, one in tested.items() if len(one)}
 
 
 def left_out(
@@ -212,8 +205,8 @@ def left_out(
             continue
         blend = fit_pooled(list(rest.values()), others, seed, settings)
         known = cross_validate(rest, others, seed, replace(settings, folds=_CALIBRATION_FOLDS))
-        milder = gather([known["train"], known["muted"]])
-        figures[name] = figured.foreign_figures(listen(blend, table.test["clean"]), milder)
+        foreign = listen(blend, table.test["clean"])
+        figures[name] = figured.foreign_figures(foreign, figured.with_strangers(known))
     return figures
 
 
@@ -246,16 +239,6 @@ def listen(blend: Blend, examples: Examples) -> Heard:
     return Heard(scores, oddness, bare, np.full(len(examples), blend.lift))
 
 
-def gather(parts: list[Heard]) -> Heard:
-    """Answers of several models as one table."""
-    return Heard(
-        np.concatenate([part.scores for part in parts]),
-        np.concatenate([part.oddness for part in parts]),
-        together([part.examples for part in parts]),
-        np.concatenate([part.lift for part in parts]),
-    )
-
-
 def _fit(parts: list[Examples], others: Rows, seed: int, settings: AcousticSettings) -> Blend:
     chance = np.random.default_rng(seed)
     kept = []
@@ -266,7 +249,7 @@ def _fit(parts: list[Examples], others: Rows, seed: int, settings: AcousticSetti
             kept.append(part.where(chosen))
         else:
             kept.append(part)
-    examples = together(kept)
+    examples = together([*kept, *moved(kept, settings.moved, chance)])
     weights = balanced(examples, settings.natural_weight)
     blend = fit(examples, others, weights, seed, settings.blend)
     share = settings.neutral_share

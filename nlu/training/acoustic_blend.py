@@ -115,6 +115,8 @@ def fit(
     examples: Examples, others: Rows, weights: Numbers, seed: int, settings: BlendSettings
 ) -> Blend:
     """Fit every part on `examples`; `others` are rows of sounds that are no speech."""
+    # The same weights on every machine, and a process that may still be forked.
+    torch.set_num_threads(1)
     torch.manual_seed(seed)
     blend = Blend(
         examples.statistics.shape[1],

@@ -12,6 +12,10 @@ from nlu.training import acoustic_measures as measures
 from nlu.training.acoustic_examples import Table, is_natural
 from nlu.training.acoustic_measures import FOUR, FOUR_TRUE, SERVICE, Heard
 
+FITTED_ON = ("train", "muted", "moved")
+"""The conditions that confidence is fitted on; the others are test conditions."""
+_ONE_STRANGER_IN = 4
+
 LICENCES = {
     "ravdess": ("RAVDESS (Livingstone and Russo 2018)", "CC BY-NC-SA 4.0"),
     "nemo": ("nEMO (Christop 2024)", "CC BY-NC-SA 4.0"),
@@ -51,7 +55,7 @@ def corpus_figures(heard: dict[str, Heard]) -> dict[str, Any]:
             "arousal_auc": _with_interval(measures.arousal_area, one, 3),
         }
         for condition, one in heard.items()
-        if condition not in ("train", "muted") and len(one.examples)
+        if condition not in FITTED_ON and len(one.examples)
     }
 
 
@@ -72,11 +76,19 @@ def pooled_figures(heard: dict[str, Heard], temperature: float) -> dict[str, Any
                 lambda one: measures.four_recall_lifted(one, temperature), of_it[condition]
             )
     figures["confidence"] = {
-        condition: _calibration(heard["train"], one)
+        condition: _calibration(with_strangers(heard), one)
         for condition, one in heard.items()
-        if condition not in ("train", "muted")
+        if condition not in FITTED_ON
     }
     return figures
+
+
+def with_strangers(heard: dict[str, Heard]) -> Heard:
+    """What confidence is fitted on: held-out speakers, and of every four of them one who shows
+    less and one who sounds unlike anybody in the training, as a caller may."""
+    rows = np.arange(len(heard["train"].scores)) % _ONE_STRANGER_IN == 0
+    strange = [heard[name].where(rows) for name in ("muted", "moved")]
+    return measures.gather([heard["train"], *strange])
 
 
 def _calibration(fitting: Heard, tested: Heard) -> dict[str, float]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nlu.emotion.trust import Trust, doubt_signals
-from nlu.training.acoustic_examples import Examples, Numbers
+from nlu.training.acoustic_examples import Examples, Numbers, together
 from nlu.training.corpora import LABELS
 from nlu.types import Emotion
 
@@ -101,6 +101,16 @@ class Heard:
         lifted = probabilities.copy()
         lifted[:, 0] *= np.exp(self.lift)
         return np.asarray(lifted / lifted.sum(1, keepdims=True))
+
+
+def gather(parts: list[Heard]) -> Heard:
+    """Answers of several models as one table."""
+    return Heard(
+        np.concatenate([part.scores for part in parts]),
+        np.concatenate([part.oddness for part in parts]),
+        together([part.examples for part in parts]),
+        np.concatenate([part.lift for part in parts]),
+    )
 
 
 def arousal_first(probabilities: Numbers) -> Numbers:
