@@ -76,6 +76,19 @@ def test_one_false_alarm_does_not_keep_anybody_out() -> None:
     assert [move for _, move in found][1:4] == [BargeIn.RESUME, BargeIn.HOLD, BargeIn.CONFIRM]
 
 
+def test_whoever_goes_on_talking_gets_the_turn_however_often_they_were_doubted() -> None:
+    unclear = Evidence(Likeness(7.5, 6.6), probability=0.35, stands_out=True)
+    found = moves([unclear] * 55)
+    first = [move for _, move in found].index(BargeIn.CONFIRM)
+    assert BargeIn.RESUME in [move for _, move in found[:first]], "doubted first"
+    assert found[first][0] * FRAME_MS <= 1_100
+
+
+def test_coughs_in_a_row_are_no_talking() -> None:
+    cough = [Evidence(Likeness(7.5, 6.6), probability=0.35, stands_out=True)] * 12 + [NOTHING] * 25
+    assert BargeIn.CONFIRM not in [move for _, move in moves(cough * 6)]
+
+
 def test_a_voice_that_comes_through_the_echo_guard_in_pieces_is_let_in() -> None:
     """Where it hears the assistant the guard leaves nothing; Silero hears a voice all the same."""
     piece = Evidence(Likeness(3.0, 1.0), probability=0.9, stands_out=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -39,6 +39,11 @@ WARY_MS = 1_500
 """After a false alarm more is needed: coughs come in rows, and stuttering is worse than either."""
 WARY_ODDS = 3.0
 """More with each false alarm, to fall silent again; once, to be sure."""
+LASTING_MS = 1_000
+LASTING_ODDS = 6.5
+LASTING_SILERO = 0.3
+"""Over so long, on average: whoever goes on talking gets the turn, however often they were doubted.
+A row of coughs leaves gaps."""
 STANDS_OUT_SHARE = 0.6
 """Of the frames of late, for the caller to be given the turn."""
 ABOVE_NOISE_DB = 9.0
@@ -50,7 +55,7 @@ BACKGROUND_KNOWN_MS = 500
 ABOVE_BACKGROUND_DB = 6.0
 STANDS_OUT_DB = 4.0
 _BACKGROUND_SHARES = (0.25, 0.75)
-ONE_TALKER_DB = 8.0
+ONE_TALKER_DB = 6.0
 """One voice falls silent between its words, people in the background never all at once: what a line
 carries is not taken to be louder than this above its quiet moments."""
 _BACKGROUND_EVERY = 5
@@ -91,6 +96,7 @@ class Suspicion:
     def __init__(self) -> None:
         self._heard: list[Evidence] | None = None
         self._before: deque[float] = deque(maxlen=2)
+        self._lately: deque[Evidence] = deque(maxlen=LASTING_MS // FRAME_MS)
         self._wary_frames = 0
         self._alarms = 0
 
@@ -98,28 +104,34 @@ class Suspicion:
         """Another stretch of speech begins: nothing is suspected."""
         self._heard = None
         self._before.clear()
+        self._lately.clear()
         self._wary_frames = self._alarms = 0
 
     def push(self, frame: Evidence) -> BargeIn | None:
         """What the next frame makes of it."""
+        self._lately.append(frame)
+        goes_on = len(self._lately) == self._lately.maxlen and lasts(self._lately)
         if self._heard is None:
-            return self._doubt(frame)
+            return self._doubt(frame, goes_on)
         self._heard.append(frame)
         found = decided(self._heard, WARY_ODDS if self._alarms else 0.0)
+        if goes_on:
+            found = BargeIn.CONFIRM
         if found is not None:
             self._heard = None
             self._wary_frames = WARY_MS // FRAME_MS
             self._alarms += 1
         return found
 
-    def _doubt(self, frame: Evidence) -> BargeIn | None:
+    def _doubt(self, frame: Evidence, goes_on: bool) -> BargeIn | None:
         self._wary_frames -= 1
         if self._wary_frames <= 0:
             self._alarms = 0
         enough = HOLD_ODDS + self._alarms * WARY_ODDS
         led_up = max(self._before, default=LED_UP_ODDS - 1.0) >= LED_UP_ODDS
         self._before.append(frame.likeness.likely)
-        if not (led_up and frame.stands_out and frame.likeness.likely >= enough):
+        begins = led_up and frame.stands_out and frame.likeness.likely >= enough
+        if not (begins or goes_on):
             return None
         self._heard = [frame]
         self._before.clear()
@@ -141,6 +153,16 @@ def decided(heard: Sequence[Evidence], more: float = 0.0) -> BargeIn | None:
         return BargeIn.CONFIRM
     gone = since_ms >= GONE_AFTER_MS and certainty < GONE + more
     return BargeIn.RESUME if last or gone else None
+
+
+def lasts(lately: Collection[Evidence]) -> bool:
+    """Whether somebody has been talking all the while, an assistant's own echo aside."""
+    count = len(lately)
+    odds = sum(frame.likeness.surely for frame in lately) / count
+    silero = sum(frame.probability for frame in lately) / count
+    out = sum(frame.stands_out for frame in lately) / count
+    whole = not any(frame.hole for frame in lately)
+    return whole and odds >= LASTING_ODDS and silero >= LASTING_SILERO and out >= STANDS_OUT_SHARE
 
 
 def heard_through_holes(heard: Sequence[Evidence]) -> bool:
