@@ -35,7 +35,7 @@ from voice.supervision import HumanAgent, Patience, Request
 from voice.thinking import Thinker
 from voice.turns.endpointing import UNKNOWN_MS, EndpointPolicy, default_policies
 from voice.turns.interruption import (
-    LONGEST_HOLD_MS,
+    LOOKED_BACK_MS,
     BargeIn,
     InterruptionDetector,
     is_backchannel,
@@ -165,9 +165,7 @@ class VoiceLoop:
             started_at=started_at,
             recognition_deadline_s=deadlines.recognition_s,
         )
-        self._hearing = Hearing(
-            recognizer, mind, talk, self._executor, PREROLL_MS + LONGEST_HOLD_MS
-        )
+        self._hearing = Hearing(recognizer, mind, talk, self._executor, PREROLL_MS + LOOKED_BACK_MS)
         self._turn: CallerTurn | None = None
         self.overhead = StageClock()
 
@@ -415,7 +413,7 @@ class VoiceLoop:
             await self._floor.resume()
 
     async def _interrupt(self, frame: AudioFrame) -> None:
-        start_ms = max(0, self._interruption.held_at_ms - PREROLL_MS)
+        start_ms = max(0, self._interruption.spoken_from_ms - PREROLL_MS)
         await self._floor.interrupt()
         self._tracker.begin(start_ms, frame.end_ms)
         self._begin_turn(start_ms, interrupts=True)

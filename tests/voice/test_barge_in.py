@@ -149,6 +149,22 @@ def test_people_who_interrupt_are_let_in(samples_dir: Path, name: str, level: fl
     assert BargeIn.CONFIRM in heard_on_a_line(level * spoken(samples_dir, name, 2.0))
 
 
+def test_what_a_doubted_caller_said_is_heard_from_the_first_words_on(samples_dir: Path) -> None:
+    speech = spoken(samples_dir, "telephone_refund", 4.0)[3_200:]
+    line = np.concatenate([np.zeros(16_000), speech * 32_768]).astype(np.int16)
+    detector, interruption = SpeechDetector(), InterruptionDetector()
+    found = []
+    for start in range(0, len(line) - FRAME_SAMPLES + 1, FRAME_SAMPLES):
+        frame = AudioFrame(line[start : start + FRAME_SAMPLES], start // 16)
+        move = interruption.push(frame, detector.push(frame))
+        found += [move] if move else []
+        if move is BargeIn.CONFIRM:
+            break
+    assert BargeIn.RESUME in found, "doubted at first"
+    assert found[-1] is BargeIn.CONFIRM
+    assert 900 <= interruption.spoken_from_ms <= 1_600, "they began after a second"
+
+
 def test_hums_knocks_and_tones_are_nobody() -> None:
     n = 8_000
     time_s = np.arange(n) / 16_000

@@ -42,8 +42,11 @@ WARY_ODDS = 3.0
 LASTING_MS = 1_000
 LASTING_ODDS = 6.5
 LASTING_SILERO = 0.3
+LASTING_SHARE = 0.4
 """Over so long, on average: whoever goes on talking gets the turn, however often they were doubted.
 A row of coughs leaves gaps."""
+LOOKED_BACK_MS = 2_500
+"""What somebody said who was doubted is heard from their first word on, if not from before this."""
 STANDS_OUT_SHARE = 0.6
 """Of the frames of late, for the caller to be given the turn."""
 ABOVE_NOISE_DB = 9.0
@@ -99,6 +102,13 @@ class Suspicion:
         self._lately: deque[Evidence] = deque(maxlen=LASTING_MS // FRAME_MS)
         self._wary_frames = 0
         self._alarms = 0
+        self.lasted = False
+        """Whether what was decided last was decided because somebody went on talking."""
+
+    @property
+    def wary(self) -> bool:
+        """Whether there has just been a false alarm."""
+        return self._alarms > 0
 
     def reset(self) -> None:
         """Another stretch of speech begins: nothing is suspected."""
@@ -115,7 +125,8 @@ class Suspicion:
             return self._doubt(frame, goes_on)
         self._heard.append(frame)
         found = decided(self._heard, WARY_ODDS if self._alarms else 0.0)
-        if goes_on:
+        self.lasted = goes_on and found is not BargeIn.CONFIRM
+        if self.lasted:
             found = BargeIn.CONFIRM
         if found is not None:
             self._heard = None
@@ -162,7 +173,7 @@ def lasts(lately: Collection[Evidence]) -> bool:
     silero = sum(frame.probability for frame in lately) / count
     out = sum(frame.stands_out for frame in lately) / count
     whole = not any(frame.hole for frame in lately)
-    return whole and odds >= LASTING_ODDS and silero >= LASTING_SILERO and out >= STANDS_OUT_SHARE
+    return whole and odds >= LASTING_ODDS and silero >= LASTING_SILERO and out >= LASTING_SHARE
 
 
 def heard_through_holes(heard: Sequence[Evidence]) -> bool:
@@ -190,8 +201,9 @@ class InterruptionDetector:
         self._background_db: float | None = None
         self._frames = 0
         self._caller_db: float | None = None
-        self.held_at_ms = 0
-        """When the assistant last had to fall silent."""
+        self._first_doubt_ms = 0
+        self.spoken_from_ms = 0
+        """Since when somebody has been talking, once that is sure."""
 
     def learn(self, level_db: float) -> None:
         """The caller is speaking at this level: people in the background are quieter."""
@@ -217,11 +229,17 @@ class InterruptionDetector:
         if self._caller_db is not None:
             quietest_db = max(quietest_db, self._caller_db - BELOW_CALLER_DB)
         loud = activity.level_db > max(quietest_db, activity.noise_floor_db + ABOVE_NOISE_DB)
-        found = self._suspicion.push(
-            Evidence(likeness, activity.probability, loud, activity.level_db <= DIGITAL_SILENCE_DB)
+        evidence = Evidence(
+            likeness, activity.probability, loud, activity.level_db <= DIGITAL_SILENCE_DB
         )
+        found = self._suspicion.push(evidence)
         if found is BargeIn.HOLD:
-            self.held_at_ms = frame.end_ms
+            self.spoken_from_ms = frame.end_ms
+            if not self._suspicion.wary:
+                self._first_doubt_ms = frame.end_ms
+        elif found is BargeIn.CONFIRM and self._suspicion.lasted:
+            from_ms = min(self._first_doubt_ms, frame.end_ms - LASTING_MS)
+            self.spoken_from_ms = max(from_ms, frame.end_ms - LOOKED_BACK_MS)
         return found
 
     def _background(self, level_db: float) -> float | None:
