@@ -75,8 +75,9 @@ def pooled_figures(heard: dict[str, Heard], temperature: float) -> dict[str, Any
             figure["uar_4_lifted"] = _with_interval(
                 lambda one: measures.four_recall_lifted(one, temperature), of_it[condition]
             )
+    fitting = with_strangers(heard)
     figures["confidence"] = {
-        condition: _calibration(with_strangers(heard), one)
+        condition: _calibration(fitting, one)
         for condition, one in heard.items()
         if condition not in FITTED_ON
     }

@@ -167,13 +167,17 @@ def decided(heard: Sequence[Evidence], more: float = 0.0) -> BargeIn | None:
 
 
 def lasts(lately: Collection[Evidence]) -> bool:
-    """Whether somebody has been talking all the while, an assistant's own echo aside."""
+    """Whether somebody has been talking all the while, an assistant's own echo aside.
+
+    Asked of every frame: what is mostly missing comes first, and the rest is not looked at.
+    """
     count = len(lately)
-    odds = sum(frame.likeness.surely for frame in lately) / count
-    silero = sum(frame.probability for frame in lately) / count
-    out = sum(frame.stands_out for frame in lately) / count
-    whole = not any(frame.hole for frame in lately)
-    return whole and odds >= LASTING_ODDS and silero >= LASTING_SILERO and out >= LASTING_SHARE
+    return (
+        sum(frame.likeness.surely for frame in lately) / count >= LASTING_ODDS
+        and sum(frame.probability for frame in lately) / count >= LASTING_SILERO
+        and sum(frame.stands_out for frame in lately) / count >= LASTING_SHARE
+        and not any(frame.hole for frame in lately)
+    )
 
 
 def heard_through_holes(heard: Sequence[Evidence]) -> bool:
