@@ -19,7 +19,9 @@ from dialogue.types import Delivery, HandoffBrief
 from voice.channels.line import LiveLine
 from voice.channels.live import LineLimits
 from voice.engines import CallerIdentity, Engines, open_loop
+from voice.recognition.silence import has_speech
 from voice.server.admission import Admission
+from voice.server.memory import Sweeping
 from voice.server.metrics import Metrics
 from voice.server.turn_file import TurnFile
 from voice.supervision import HumanAgent
@@ -29,7 +31,8 @@ BUSY = "I'm sorry, all our lines are busy. Please call again in a few minutes."
 SORRY = "I'm sorry, I can't put you through right now. Please call again in a few minutes."
 WARM_DECODERS = 8
 """Loaded before the first call, 53 MB each. A further one is loaded in a thread when a caller needs
-it, which holds every call up for about 130 ms: pocketsphinx loads without letting go of Python."""
+it, which holds every call up for about 130 ms: pocketsphinx loads without letting go of Python. In
+use a decoder grows by some 8 MB and stays so."""
 
 Watcher = Callable[[str, CallEvent], None]
 """Is told every event of every call, with the call's name (the desk's door)."""
@@ -78,6 +81,7 @@ class Switchboard:
         self.ready = False
         self._decoders = min(settings.most_calls, WARM_DECODERS)
         self._threads = CallThreads(settings.most_calls + 4, thread_name_prefix="attune-call")
+        self._sweeping = Sweeping(self._threads)
         self._running: set[asyncio.Task[str]] = set()
         self._closing = False
         self._idle = asyncio.Event()
@@ -95,6 +99,8 @@ class Switchboard:
             stream.close()
         self.busy_sound = self._spoken(BUSY)
         self.sorry_sound = self._spoken(SORRY)
+        # Loads its network, which the first turn would wait for.
+        has_speech(self.busy_sound)
 
     def _spoken(self, text: str) -> Pcm:
         chunks = self.engines.synthesizer.speak(text, Delivery())
@@ -121,6 +127,8 @@ class Switchboard:
             self._running.discard(task)
             if not self._running:
                 self._idle.set()
+            if not self._closing:
+                self._sweeping.call_ended()
 
     async def _hold(self, channel: LiveLine, identity: CallerIdentity, call: str) -> str:
         line = asyncio.ensure_future(channel.carry())
@@ -195,6 +203,7 @@ class Switchboard:
     async def close(self) -> None:
         """End what is still running."""
         self._closing = True
+        self._sweeping.cancel()
         running = list(self._running)
         for task in running:
             task.cancel()
