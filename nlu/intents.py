@@ -39,6 +39,16 @@ _MOST_LIKELY_LEFT = 0.6
 _SURE = 0.7
 # Under this chance of its likeliest intent a whole utterance wanders: its surest clause decides.
 _WANDERING = 0.4
+# Over this chance an intent is taken even where rejection is set higher.
+_MORE_THAN_HALF = 0.5
+_THING = "item"
+"""What every thing of the trade is read as: a caller wants the same of a rug as of a lamp."""
+_TAKEN_BACK = re.compile(
+    r"\b(?:no,? sorry,? i mea?nt?|(?:oh )?sorry,? i mea?nt?|no,? i mea?nt?|i mea?nt?(?: to say)?|"
+    r"(?:oh )?no,? wait|wait,? no|actually,? (?:no|don't|do not)|no,? actually|scratch that|"
+    r"correction|or rather|on second thoughts?)\b[\s,.:;]*",
+    re.IGNORECASE,
+)
 _CLAUSE_END = re.compile(
     r"[.!?;]+(?=\s|$)|,\s+(?=(?:and|but|also|so|plus|then)\b)"
     r"|\b(?:and then|and also|and|also|but|plus|another thing|one more thing|by the way|anyway)\b",
@@ -53,10 +63,11 @@ class IntentClassifier:
     """
 
     def __init__(self, language: Language, encoder: SentenceEncoder) -> None:
+        self._things = _pattern_of(language.things)
         pairs = [
             (phrase, name)
             for name, phrases in language.intents.items()
-            for phrase in dict.fromkeys(phrases)
+            for phrase in dict.fromkeys(map(self._plain, phrases))
             if phrase.strip()
         ]
         if not pairs:
@@ -75,6 +86,15 @@ class IntentClassifier:
 
         Scores are probabilities: that of `OTHER_INTENT` is the chance that no intent fits.
         """
+        text = self._plain(text)
+        instead = meant_instead(text)
+        if instead is not None:
+            meant = self._classify(instead)
+            if meant.name != OTHER_INTENT:
+                return meant
+        return self._classify(text)
+
+    def _classify(self, text: str) -> Intent:
         clauses = split_clauses(text)
         if not clauses:
             return Intent(OTHER_INTENT, 1.0)
@@ -91,7 +111,7 @@ class IntentClassifier:
                 best = surest
         chosen = int(best.argmax())
         known = float(best.sum())
-        accepted = known >= self._calibration.threshold
+        accepted = known >= self._calibration.threshold or best[chosen] > _MORE_THAN_HALF
         order = np.argsort(-best, kind="stable")
         ranked = [IntentScore(self._names[at], round(float(best[at]), 4)) for at in order]
         also = self._also(parts, chosen) if accepted else ()
@@ -100,6 +120,10 @@ class IntentClassifier:
                 ranked[0].name, ranked[0].score, tuple(ranked[1 : _MOST_ALTERNATIVES + 1]), also
             )
         return Intent(OTHER_INTENT, round(1.0 - known, 4), tuple(ranked[:_MOST_ALTERNATIVES]), also)
+
+    def _plain(self, text: str) -> str:
+        """The text with every thing of the trade under one name."""
+        return text if self._things is None else self._things.sub(_THING, text)
 
     def _also(self, parts: Sequence[Matrix], chosen: int) -> tuple[IntentScore, ...]:
         found: dict[str, float] = {}
@@ -130,6 +154,29 @@ def without(intent: Intent, name: str) -> Intent:
         first = alternatives[0]
         return Intent(first.name, round(first.score / left, 4), alternatives[1:], also)
     return Intent(OTHER_INTENT, round(left, 4), alternatives, also)
+
+
+def meant_instead(text: str) -> str | None:
+    """What follows the last "no, sorry, I mean ..." of a text; None without one."""
+    ends = [found.end() for found in _TAKEN_BACK.finditer(text[:4_000]) if found.start() > 0]
+    instead = text[ends[-1] :].strip() if ends else ""
+    return instead if len(instead.split()) > 1 else None
+
+
+def _pattern_of(things: Sequence[str]) -> re.Pattern[str] | None:
+    """A pattern for things of a trade, one or many, as whole words."""
+    names = {form for thing in things if thing.strip() for form in _one_and_many(thing)}
+    if not names:
+        return None
+    longest_first = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    return re.compile(rf"\b(?:(?:{longest_first}) ?)+\b", re.IGNORECASE)
+
+
+def _one_and_many(thing: str) -> tuple[str, str]:
+    name = thing.strip().lower()
+    if name.endswith("s") and not name.endswith("ss"):
+        return name, name
+    return name, name + ("es" if name.endswith(("s", "x", "sh", "ch")) else "s")
 
 
 def split_clauses(text: str) -> list[str]:

@@ -238,12 +238,14 @@ class Understanding:
 @dataclass(frozen=True, slots=True)
 class Language:
     """A pack's language as plain values: intents with example phrases, the phrase bank of
-    implicit feelings (emotion name -> phrases), and domain words worth recognising."""
+    implicit feelings (emotion name -> phrases), domain words worth recognising, and the things
+    that the trade is about (any one is as good as another for what a caller wants)."""
 
     intents: Mapping[str, tuple[str, ...]]
     phrase_bank: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     vocabulary: tuple[str, ...] = ()
     locale: str = "en-US"
+    things: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

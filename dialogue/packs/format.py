@@ -229,6 +229,9 @@ class Pack(Entry):
     constants: Mapping[Name, Scalar] = Field(default_factory=dict)
     """Facts that are always the same: prices, periods, addresses."""
     vocabulary: tuple[str, ...] = ()
+    things: tuple[str, ...] = ()
+    """What is sold or dealt with, each as one: `lamp`, `jumper`. For what a caller wants, any one
+    is as good as another, so examples need not name them all."""
     connectors: Mapping[Name, Connector] = Field(default_factory=dict)
     intents: Mapping[Name, PackIntent] = Field(min_length=1)
     actions: Mapping[Name, Action] = Field(default_factory=dict)
@@ -251,6 +254,7 @@ class Pack(Entry):
             intents={name: intent.examples for name, intent in self.intents.items()},
             phrase_bank={str(emotion): said for emotion, said in self.phrase_bank.items()},
             vocabulary=self.vocabulary,
+            things=self.things,
             locale=self.locale,
         )
 
