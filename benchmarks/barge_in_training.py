@@ -27,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from barge_in import (
+from barge_in_sounds import (
     HU_COUGHS,
     HU_KNOCKS,
     HU_MUSICAL,

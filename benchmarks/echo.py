@@ -23,7 +23,8 @@ from dialogue.types import Delivery
 from voice.audio import read_audio
 from voice.channels.echo import EchoGuard
 from voice.speech import open_synthesizer
-from voice.turns.interruption import BargeIn, InterruptionDetector
+from voice.turns.interruption import InterruptionDetector
+from voice.turns.suspicion import BargeIn
 from voice.types import FRAME_SAMPLES, RATE_HZ, AudioFrame
 from voice.vad import SpeechDetector
 

@@ -33,6 +33,14 @@ class Hearing:
         """An ear that has heard everything from this moment on, as far as it is kept."""
         expectation = Expectation(self._talk.expects)
         ear = TurnEar(self._recognizer, expectation, self._voice(), self._executor, clock)
+        return self._told(ear, from_ms)
+
+    def words_since(self, from_ms: int) -> TurnEar:
+        """An ear for the words alone, whatever they are about."""
+        ear = TurnEar(self._recognizer, Expectation(), None, self._executor, StageClock())
+        return self._told(ear, from_ms)
+
+    def _told(self, ear: TurnEar, from_ms: int) -> TurnEar:
         for frame in self._frames:
             if frame.start_ms >= from_ms:
                 ear.hear(frame)

@@ -19,6 +19,7 @@ from dialogue.types import ConsentState, Purpose
 from nlu.errors import AttuneError
 from voice.answering import Answer, Answerer, CallerTurn
 from voice.background import Background
+from voice.doubt import Doubt
 from voice.ears import KeyedEar, StageClock
 from voice.floor import Floor
 from voice.hearing import Hearing
@@ -33,15 +34,12 @@ from voice.speculation import (
 )
 from voice.supervision import HumanAgent, Patience, Request
 from voice.thinking import Thinker
+from voice.turns.backchannel import takes_the_turn
 from voice.turns.endpointing import UNKNOWN_MS, EndpointPolicy, default_policies
-from voice.turns.interruption import (
-    LOOKED_BACK_MS,
-    BargeIn,
-    InterruptionDetector,
-    is_backchannel,
-)
+from voice.turns.interruption import LOOKED_BACK_MS, InterruptionDetector
 from voice.turns.keypad import Keypad
 from voice.turns.presence import SilenceWatch
+from voice.turns.suspicion import BargeIn
 from voice.turns.tracker import (
     PREROLL_MS,
     TurnEnded,
@@ -133,7 +131,7 @@ class VoiceLoop:
         )
         self._answerer = Answerer(channel, speculator, self._mouth, self._tell)
         self._detector = SpeechDetector()
-        self._interruption = InterruptionDetector()
+        self._interruption = InterruptionDetector(asks=True)
         self._tracker = TurnTracker(UNKNOWN_MS)
         self._keypad = Keypad()
         self._silence = SilenceWatch()
@@ -166,6 +164,7 @@ class VoiceLoop:
             recognition_deadline_s=deadlines.recognition_s,
         )
         self._hearing = Hearing(recognizer, mind, talk, self._executor, PREROLL_MS + LOOKED_BACK_MS)
+        self._doubt = Doubt(self._hearing, self._interruption, self._work)
         self._turn: CallerTurn | None = None
         self.overhead = StageClock()
 
@@ -266,6 +265,8 @@ class VoiceLoop:
         match self._interruption.push(frame, activity):
             case BargeIn.HOLD:
                 await self._floor.hold()
+            case BargeIn.ASK:
+                await self._doubt.ask()
             case BargeIn.RESUME:
                 await self._floor.go_on()
             case BargeIn.CONFIRM:
@@ -400,7 +401,7 @@ class VoiceLoop:
 
     def _nothing_said(self, turn: CallerTurn, answer: Answer) -> bool:
         text = answer.transcript.text.strip()
-        if turn.interrupts and self._floor.cut_off and (not text or is_backchannel(text)):
+        if turn.interrupts and self._floor.cut_off and not takes_the_turn(text):
             return True
         return not text and answer.end_ms - answer.start_ms < SHORTEST_UNCLEAR_MS
 

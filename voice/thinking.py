@@ -22,8 +22,14 @@ from voice.speculation import (
     takes_voice_back,
     without_voice,
 )
-from voice.turns.endpointing import EndpointPolicy, Pause, stop_silence
+from voice.turns.backchannel import takes_the_turn
+from voice.turns.endpointing import EndpointPolicy, Pause, StopSilence, stop_silence
 from voice.turns.tracker import TurnTracker
+
+LISTENING_MS = 300
+"""After a cough or an "okay" that has stopped the assistant it goes on soon."""
+COUGH_MS = 1_000
+"""Speech without words that was longer is not taken for a cough; with what is kept before it."""
 
 
 class Thinker:
@@ -111,4 +117,11 @@ class Thinker:
             speech_end_ms - turn.start_ms,
         )
         turn.verdict = stop_silence(self._policies, pause)
+        if turn.interrupts and _only_listens(pause):
+            turn.verdict = StopSilence(LISTENING_MS, "only listening")
         self._tracker.stop_ms = turn.verdict.stop_ms
+
+
+def _only_listens(pause: Pause) -> bool:
+    text = pause.text or ""
+    return not takes_the_turn(text) and (bool(text) or pause.speech_ms <= COUGH_MS)

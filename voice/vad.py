@@ -93,7 +93,10 @@ class NoiseFloor:
         self.db = -60.0
 
     def push(self, level_db: float) -> float:
-        """The floor after a frame of `level_db`."""
+        """The floor after a frame of `level_db`. Where every sample is 0 there is no background to
+        be heard: an echo guard, or a line that sends nothing while nobody talks."""
+        if level_db <= DIGITAL_SILENCE_DB:
+            return self.db
         self.db = max(-90.0, min(level_db, self.db + self.RISE_DB_PER_FRAME))
         return self.db
 

@@ -10,17 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nlu.types import Transcript, Word
 from voice.audio import read_audio
-from voice.turns.interruption import (
-    LONGEST_HOLD_MS,
-    BargeIn,
-    Evidence,
-    InterruptionDetector,
-    Suspicion,
-    is_backchannel,
-    quantile,
-)
+from voice.turns.backchannel import is_backchannel, takes_the_turn, were_words
+from voice.turns.interruption import InterruptionDetector, quantile
 from voice.turns.likeness import FEATURES, Likeness, Network
+from voice.turns.suspicion import ANSWER_MS, LONGEST_HOLD_MS, BargeIn, Evidence, Suspicion
 from voice.types import FRAME_MS, FRAME_SAMPLES, AudioFrame
 from voice.vad import SpeechDetector
 
@@ -100,6 +95,61 @@ def test_a_voice_that_comes_through_the_echo_guard_in_pieces_is_let_in() -> None
     assert BargeIn.CONFIRM not in [move for _, move in moves([piece] * 32)]
 
 
+WORD = [replace(PERHAPS, probability=0.9)] * 12 + [NOTHING] * 30
+"""Over before it is sure what it was."""
+
+
+def asked(frames: list[Evidence], answer: bool | None, after: int) -> list[tuple[int, BargeIn]]:
+    """The same, where a question is answered so many frames later, or never."""
+    suspicion = Suspicion(asks=True)
+    found: list[tuple[int, BargeIn]] = []
+    due = -1
+    for number, frame in enumerate(frames):
+        if number == due and answer is not None:
+            suspicion.told(suspicion.question, answer)
+        move = suspicion.push(frame)
+        if move is not None:
+            found.append((number, move))
+        if move is BargeIn.ASK:
+            due = number + after
+    return found
+
+
+def test_a_short_word_is_asked_about_and_has_the_turn() -> None:
+    assert [move for _, move in moves(WORD)] == [BargeIn.HOLD, BargeIn.RESUME]
+    (_, hold), (ask_at, ask), (sure_at, confirm) = asked(WORD, True, 8)
+    assert (hold, ask, confirm) == (BargeIn.HOLD, BargeIn.ASK, BargeIn.CONFIRM)
+    assert sure_at - ask_at == 8
+
+
+def test_a_cough_is_asked_about_once_and_gone_on_after() -> None:
+    (_, hold), (ask_at, ask), (over, resume) = asked(WORD, False, 8)
+    assert (hold, ask, resume) == (BargeIn.HOLD, BargeIn.ASK, BargeIn.RESUME)
+    assert over - ask_at == 8
+
+
+def test_what_has_little_of_speech_is_not_asked_about() -> None:
+    knock = [replace(PERHAPS, probability=0.3)] * 12 + [NOTHING] * 30
+    assert [move for _, move in asked(knock, True, 1)] == [BargeIn.HOLD, BargeIn.RESUME]
+
+
+def test_an_answer_is_waited_for_so_long_and_counts_when_it_is_late() -> None:
+    (_, _), (ask_at, _), (over, resume), (sure_at, confirm) = asked(WORD, True, 20)
+    assert resume is BargeIn.RESUME
+    assert (over - ask_at) * FRAME_MS == ANSWER_MS
+    assert (sure_at - ask_at, confirm) == (20, BargeIn.CONFIRM)
+    assert [move for _, move in asked(WORD, None, 0)] == [move for _, move in asked(WORD, False, 1)]
+
+
+def test_an_answer_about_another_stretch_of_speech_is_nothing() -> None:
+    suspicion = Suspicion(asks=True)
+    for frame in WORD:
+        suspicion.push(frame)
+    suspicion.reset()
+    suspicion.told(suspicion.question, True)
+    assert not any(suspicion.push(NOTHING) for _ in range(5))
+
+
 @given(
     st.lists(
         st.builds(
@@ -150,19 +200,26 @@ def test_people_who_interrupt_are_let_in(samples_dir: Path, name: str, level: fl
 
 
 def test_what_a_doubted_caller_said_is_heard_from_the_first_words_on(samples_dir: Path) -> None:
-    speech = spoken(samples_dir, "telephone_refund", 4.0)[3_200:]
-    line = np.concatenate([np.zeros(16_000), speech * 32_768]).astype(np.int16)
-    detector, interruption = SpeechDetector(), InterruptionDetector()
+    """A syllable, taken for a cough, and half a second later the rest."""
+    word = spoken(samples_dir, "confused_bill", 0.25)
+    speech = spoken(samples_dir, "angry_late_delivery", 1.75)
+    line = np.random.default_rng(1).normal(0, 3e-4, 56_000)
+    line[16_000 : 16_000 + len(word)] += word
+    line[28_000 : 28_000 + len(speech)] += speech
+    samples = np.clip(line * 32_768, -32_768, 32_767).astype(np.int16)
+    detector, interruption = SpeechDetector(), InterruptionDetector(asks=True)
     found = []
-    for start in range(0, len(line) - FRAME_SAMPLES + 1, FRAME_SAMPLES):
-        frame = AudioFrame(line[start : start + FRAME_SAMPLES], start // 16)
+    for start in range(0, len(samples) - FRAME_SAMPLES + 1, FRAME_SAMPLES):
+        frame = AudioFrame(samples[start : start + FRAME_SAMPLES], start // 16)
         move = interruption.push(frame, detector.push(frame))
         found += [move] if move else []
+        if move is BargeIn.ASK:
+            interruption.told(interruption.question, False)
         if move is BargeIn.CONFIRM:
             break
-    assert BargeIn.RESUME in found, "doubted at first"
+    assert found[:3] == [BargeIn.HOLD, BargeIn.ASK, BargeIn.RESUME]
     assert found[-1] is BargeIn.CONFIRM
-    assert 900 <= interruption.spoken_from_ms <= 1_600, "they began after a second"
+    assert 1_000 <= interruption.spoken_from_ms <= 1_200, "they began after a second"
 
 
 def test_hums_knocks_and_tones_are_nobody() -> None:
@@ -234,7 +291,7 @@ def test_a_caller_who_speaks_from_the_first_moment_on_is_no_background(
     assert any(detector.push(frame, vad.push(frame)) for frame in frames)
 
 
-@pytest.mark.parametrize("text", ["mm hm", "okay", "yeah right", "uh huh", "I see"])
+@pytest.mark.parametrize("text", ["mm hm", "okay", "yeah right", "uh huh", "I see", "yes"])
 def test_words_that_only_say_i_am_listening(text: str) -> None:
     assert is_backchannel(text)
 
@@ -242,6 +299,32 @@ def test_words_that_only_say_i_am_listening(text: str) -> None:
 @pytest.mark.parametrize("text", ["okay but wait", "no", "stop", "yes i want a human", ""])
 def test_words_that_say_more(text: str) -> None:
     assert not is_backchannel(text)
+
+
+@pytest.mark.parametrize("text", ["no", "stop", "Wait", "agent", "yes", "okay yes", "hello"])
+def test_what_callers_say_to_stop_the_assistant(text: str) -> None:
+    assert takes_the_turn(text)
+
+
+@pytest.mark.parametrize("text", ["okay", "mm hm", "uh huh", "right", "", "  "])
+def test_what_they_say_while_they_listen(text: str) -> None:
+    assert not takes_the_turn(text)
+
+
+def recognised(*words: tuple[str, float]) -> Transcript:
+    return Transcript(
+        " ".join(text for text, _ in words),
+        tuple(Word(text, 0, 200, confidence) for text, confidence in words),
+    )
+
+
+def test_what_a_recogniser_makes_of_a_cough_is_no_word() -> None:
+    assert were_words(recognised(("no", 0.45)))
+    assert were_words(recognised(("not", 0.24), ("that", 0.13)))
+    assert not were_words(recognised(("no", 0.1), ("big", 0.09)))
+    assert not were_words(recognised(("the", 0.85)))
+    assert not were_words(recognised(("what", 0.6)))
+    assert not were_words(recognised())
 
 
 @given(

@@ -24,7 +24,7 @@ from voice.engines import CallerIdentity, Engines, open_loop
 from voice.fades import FADE_MS
 from voice.records import plain_json
 from voice.settings import Settings
-from voice.turns.interruption import LONGEST_HOLD_MS
+from voice.turns.suspicion import LONGEST_HOLD_MS
 from voice.types import (
     FRAME_SAMPLES,
     RATE_HZ,

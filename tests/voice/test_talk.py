@@ -20,7 +20,8 @@ from tests.voice.server.callers import turns_of
 from tests.voice.sound_server import RoomCaller
 from voice.audio import read_audio
 from voice.channels.echo import EchoGuard
-from voice.turns.interruption import BargeIn, InterruptionDetector
+from voice.turns.interruption import InterruptionDetector
+from voice.turns.suspicion import BargeIn
 from voice.types import FRAME_MS, FRAME_SAMPLES, RATE_HZ, AudioFrame
 from voice.vad import SpeechDetector
 

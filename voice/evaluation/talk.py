@@ -114,7 +114,7 @@ def figures(spans: Sequence[Span], duration_ms: int) -> dict[str, Any]:
 
 def is_backchannel_span(words: int, text: str) -> bool:
     """Whether a turn only says "I am listening"."""
-    from voice.turns.interruption import is_backchannel
+    from voice.turns.backchannel import is_backchannel
 
     return words <= _LISTENING_WORDS and is_backchannel(text)
 

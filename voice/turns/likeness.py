@@ -30,6 +30,8 @@ _EDGES_HZ = (
 )
 _QUIETEST_DB = -20.0
 """Of a band, in the scale of `_bands_db`: about -95 dBFS."""
+_QUIET_LINE_DB = 15.0
+"""The same of a quiet line: white noise at -70 dBFS, as in training."""
 _RISE_DB = 0.04
 _LOUDEST_DB = 45.0
 _SCALE_DB = 15.0
@@ -43,20 +45,25 @@ class FrameFeatures:
     """The features of one line's frames, in order: float32, shape (20,), each within about ±3."""
 
     def __init__(self) -> None:
-        self._before: Floats = np.zeros(FRAME_SAMPLES, dtype=np.float32)
+        self._before: Floats | None = None
         self._floor_db: npt.NDArray[np.float64] | None = None
-        self._silent = False
+
+    def _of_silence(self, activity: VoiceActivity) -> Floats:
+        """A frame in which every sample is 0 says nothing of the background: an echo guard leaves
+        such holes, and some lines send nothing while nobody talks."""
+        self._before = None
+        if self._floor_db is None:
+            self._floor_db = np.full(BANDS, _QUIET_LINE_DB)
+        return _features(0.0, activity, 0.0, 0.0)
 
     def push(self, frame: AudioFrame, activity: VoiceActivity) -> Floats:
         """The features of 40 ms: this frame and the one before."""
-        silent = activity.level_db <= DIGITAL_SILENCE_DB
-        if silent and self._silent:
+        if activity.level_db <= DIGITAL_SILENCE_DB:
             return self._of_silence(activity)
-        self._silent = silent
         samples = frame.samples.astype(np.float32)
         if len(samples) < FRAME_SAMPLES:
             samples = np.pad(samples, (0, FRAME_SAMPLES - len(samples)))
-        heard = np.concatenate((self._before, samples))
+        heard = np.concatenate((samples if self._before is None else self._before, samples))
         heard *= _window()
         self._before = samples
         spectrum = np.fft.rfft(heard, 2 * len(heard))
@@ -73,11 +80,6 @@ class FrameFeatures:
         self._floor_db = np.minimum(bands_db, self._floor_db + _RISE_DB)
         over_db = np.minimum(bands_db - self._floor_db, _LOUDEST_DB)
         return _features(over_db / _SCALE_DB, activity, _periodicity(power), _flatness(bands_db))
-
-    def _of_silence(self, activity: VoiceActivity) -> Floats:
-        """What `push` gives for 40 ms in which every sample is 0, without looking for it."""
-        self._floor_db = np.full(BANDS, _QUIETEST_DB)
-        return _features(0.0, activity, 0.0, 0.0)
 
 
 def _features(

@@ -1,0 +1,39 @@
+"""What is said over the assistant in a word or two: a turn, or only "I am listening"?"""
+
+from __future__ import annotations
+
+import re
+
+from nlu.types import Transcript
+
+_BACKCHANNEL = re.compile(
+    r"^((mm|mhm|hm+|mm hm+|uh huh|uh|ah|oh|yeah|yes|yep|ok|okay|right|sure|i see|got it|alright|"
+    r"all right|fine|good|great)\s*)+$"
+)
+_ANSWER = re.compile(r"\b(yes|yep)\b")
+_LINKS = frozenset(
+    "a an the and or but so then than that this they them he she it we you i i'm i'll i've it's "
+    "of to in on at for from with as if is are was be been do can could have huh uh um mm what "
+    "who how".split()
+)
+"""Words that are seldom said alone, and that recognisers make of hums, coughs and laughter."""
+LEAST_CONFIDENCE = 0.12
+"""Of the least sure word: PocketSphinx gives coughs less, and "no", "sorry", "hello" more."""
+
+
+def is_backchannel(text: str) -> bool:
+    """Whether the words, said by one person to another, only say "I am listening"."""
+    return bool(_BACKCHANNEL.match(text.strip().lower()))
+
+
+def takes_the_turn(text: str) -> bool:
+    """Whether words said over the assistant are meant to stop it. "Yes" is: to a machine it is an
+    answer."""
+    said = text.strip().lower()
+    return bool(said) and (not is_backchannel(said) or _ANSWER.search(said) is not None)
+
+
+def were_words(heard: Transcript) -> bool:
+    """Whether a short sound was speech, going by what a recogniser has made of it."""
+    sure = all(word.confidence >= LEAST_CONFIDENCE for word in heard.words)
+    return sure and any(word not in _LINKS for word in heard.text.lower().split())
