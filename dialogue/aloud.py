@@ -6,7 +6,7 @@ import re
 from datetime import date
 from typing import Any
 
-from dialogue.packs.facts import say_fact
+from dialogue.packs.facts import day_first, say_fact
 from dialogue.packs.format import FactKind
 
 _SPELLED_SIGNS = {
@@ -27,12 +27,25 @@ _SUM_IN_TEXT = re.compile(r"([$€£])(\d[\d,]*(?:\.\d+)?)")
 _CODE_IN_TEXT = re.compile(r"(?<![\d.,])(?!(?:19|20)\d\d(?!\d))\d{4,}(?![\d.,]*\d)")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
 
+_DAY_FIRST = re.compile(r" (\d{1,2}) (?=[A-Z])")
+_ORDINALS = (
+    "first second third fourth fifth sixth seventh eighth ninth tenth eleventh twelfth thirteenth "
+    "fourteenth fifteenth sixteenth seventeenth eighteenth nineteenth twentieth twenty-first "
+    "twenty-second twenty-third twenty-fourth twenty-fifth twenty-sixth twenty-seventh "
+    "twenty-eighth twenty-ninth thirtieth thirty-first"
+).split()
+
 SLOW_KINDS: frozenset[FactKind] = frozenset({"code", "money", "date"})
 """Facts that a listener writes down."""
 
 
 def aloud(
-    value: Any, kind: FactKind, *, currency: str = "USD", today: date | None = None
+    value: Any,
+    kind: FactKind,
+    *,
+    currency: str = "USD",
+    today: date | None = None,
+    locale: str = "en-US",
 ) -> tuple[str, ...]:
     """The words for a fact; several when a code is said in groups with a pause after each."""
     if kind == "code":
@@ -41,7 +54,9 @@ def aloud(
         return (_sum(value, currency),)
     if kind == "text" and _EMAIL.fullmatch(str(value)):
         return (_spelled(str(value)),)
-    said = say_fact(value, kind, currency=currency, today=today)
+    said = say_fact(value, kind, currency=currency, today=today, locale=locale)
+    if kind == "date" and day_first(locale):
+        return (_DAY_FIRST.sub(lambda found: f" the {_ORDINALS[int(found[1]) - 1]} of ", said),)
     return (_text_aloud(said) if kind == "text" else said,)
 
 

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from typing import Any
 
 from dialogue import slots as filling
-from dialogue.answers import affirmed, asks_about, chosen_option, mentions, yes_or_no
+from dialogue.answers import (
+    affirmed,
+    asks_about,
+    chosen_option,
+    clear_yes,
+    mentions,
+    yes_or_no,
+)
 from dialogue.frames import Frame, Step, Waiting
 from dialogue.settling import Settling
 from dialogue.turn import slot_of
@@ -13,6 +22,13 @@ from nlu.types import OTHER_INTENT
 
 _SURE_TO_LEAVE = 0.5
 """The intent score at which words open another matter instead of answering a question."""
+
+
+_PICKS = re.compile(
+    r"\b(?:please|yes|yeah|i'd (?:like|prefer|rather)|i (?:want|choose|take|prefer|need)|"
+    r"i'll (?:take|have|go)|let's|give me|send me|go for|just)\b"
+)
+"""Words that choose, whatever question stands beside them."""
 
 
 class Answering(Settling):
@@ -56,6 +72,8 @@ class Answering(Settling):
         waiting = frame.waiting
         if waiting is None:
             return True
+        if waiting.kind == "choose" and self._chosen(waiting) is not None:
+            return False
         if yes_or_no(self.heard) is not None and waiting.kind in {"confirm", "read_back"}:
             return False
         if waiting.kind == "confirm" and self._agrees(waiting.name):
@@ -71,12 +89,15 @@ class Answering(Settling):
         waiting = frame.waiting
         if filled.new or waiting is None:
             return self.settle(filled.frame)
-        rows = [dict(row) for row in waiting.choices]
-        row = filling.named_row(self.heard, rows)
+        row = self._chosen(waiting)
         slot = slot_of(self.pack.intents[frame.intent], waiting.name)
         if row is None or slot is None:
             return self.ask_again(frame)
         return self.settle(filling.take(frame, slot, row, confirmed=True))
+
+    def _chosen(self, waiting: Waiting) -> dict[str, Any] | None:
+        """The candidate that the words name."""
+        return filling.named_row(self.heard, [dict(row) for row in waiting.choices])
 
     def _read_back_answer(self, frame: Frame, filled: filling.Filling) -> Step:
         waiting = frame.waiting
@@ -102,6 +123,8 @@ class Answering(Settling):
         said = yes_or_no(self.heard)
         if said is None and self._agrees(action):
             said = True
+        if said and (self._names_another(frame) or not self._means_yes(action)):
+            return self.confirm(filled.frame, action)
         if said:
             return self.carry_out(replace(filled.frame, waiting=None), action)
         if said is False:
@@ -119,9 +142,26 @@ class Answering(Settling):
             mentions(said, cue) for cue in self.pack.actions[action].agree
         )
 
+    def _means_yes(self, action: str) -> bool:
+        """Whether the yes is one to an action, and not an "okay" before a question about it."""
+        return clear_yes(self.heard) or self._agrees(action) or not asks_about(self._said)
+
+    @property
+    def _said(self) -> str:
+        return self.heard.text.lower()
+
+    def _names_another(self, frame: Frame) -> bool:
+        """Whether the words name a thing of the trade, and not the one that this is about:
+        "yes, the blender" is no yes to a refund for the coat."""
+        named = [thing for thing in self.pack.things if mentions(self._said, thing)]
+        known = " ".join(str(value).lower() for value in frame.facts.values())
+        return bool(named) and not any(mentions(known, thing) for thing in named)
+
     def _options_answer(self, frame: Frame, filled: filling.Filling) -> Step:
         options = self.options(frame)
         option = chosen_option(self.heard, options)
+        if option is not None and asks_about(self._said) and not _PICKS.search(self._said):
+            return self.confirm(filled.frame, option.action)
         if option is not None:
             return self.propose(filled.frame, option.action)
         if yes_or_no(self.heard) is False:

@@ -28,6 +28,12 @@ _ASKS_ABOUT = re.compile(
     r"(?:^|[,.;!?] |\b(?:and|so|but|okay|ok|well|um|uh|just|know|tell me|wondering) )"
     r"(?:when|how|what|why|who|which|whether|if|will|do|does|is|are)\b"
 )
+_MEANT = re.compile(
+    r"\b(?:yes|yeah|yep|yup|ye|aye|please|go ahead|go on|do it|do that|do so|sounds good|"
+    r"i'd (?:like|love)|i would (?:like|love)|let's|sign me up|why not|absolutely|definitely|"
+    r"certainly|of course|by all means)\b"
+)
+"""Words of a yes that stand for more than "I hear you"."""
 _CORRECTION = re.compile(
     r"\b(?:no|sorry|actually|i mean|i meant|wrong|not that|correction|make that|oops|rather|"
     r"instead|wait)\b"
@@ -51,6 +57,18 @@ def yes_or_no(heard: Heard) -> bool | None:
     if _NO.match(text):
         return False
     return True if _YES.match(text) else None
+
+
+def clear_yes(heard: Heard) -> bool:
+    """Whether a yes is meant for what was asked, and is not politeness or a question about it:
+    "ok thanks" and "okay and when would it come" are none."""
+    if not yes_or_no(heard):
+        return False
+    text = heard.text.lower()
+    if _MEANT.search(text):
+        return True
+    leaving = bool(heard.signals & {"thanks", "goodbye"}) or heard.intent in {"thanks", "goodbye"}
+    return not (leaving or asks_about(text))
 
 
 def corrects(heard: Heard) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from dialogue import delivery, handoff, offers, replying, wording
 from dialogue.actions import next_best_actions
+from dialogue.answers import yes_or_no
 from dialogue.frames import Frame, Heard, Step
 from dialogue.packs.facts import say_facts, standing_facts
 from dialogue.packs.format import Pack
@@ -124,7 +125,8 @@ class Drafter:
             human_there=bool(facts.get("handoff_open", True)),
             heard=stated or bool(turn.heard.text.strip()),
             acted_before=bool(state.tried) and not step.parts,
-            settled_before=bool(state.matters or state.tried),
+            settled_before=bool(state.matters or state.tried)
+            or (state.checked and yes_or_no(turn.heard) is True),
             extra=offers.lines(self.pack.offers[offer_id], facts) if offer_id else (),
         )
 
@@ -191,6 +193,7 @@ class Drafter:
             ),
             reading_known=turn.estimate.abstained is None,
             offered_before=bool(state.offered),
+            consoled=self._consoled(choice, state),
             leaving=turn.says_goodbye or bool(step.effects),
             intent=step.intent,
             also=(*state.matters, turn.heard.intent),
@@ -199,6 +202,14 @@ class Drafter:
         context = replace(self.context, refused_offers=refused)
         considered = offers.consider(self.pack, context, occasion, facts, self.policy)
         return considered.offer_id, (considered.reason,)
+
+    def _consoled(self, choice: Choice, state: CallState) -> bool:
+        told = any(
+            self.pack.intents[name].circumstance
+            for name in state.matters
+            if name in self.pack.intents
+        )
+        return told or Emotion.SAD in (*state.feelings, choice.feeling)
 
     def brief_now(
         self, state: CallState, now: datetime, grants: Mapping[str, Grant], rule: str, why: str

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dialogue.answers import yes_or_no
+from dialogue.answers import clear_yes, yes_or_no
 from dialogue.frames import Heard
 from dialogue.packs.conditions import placeholders
 from dialogue.packs.format import Offer, Pack, holds
@@ -35,6 +35,8 @@ class Occasion:
     """This turn's feeling is known at all."""
     offered_before: bool = False
     """An offer was made in this call."""
+    consoled: bool = False
+    """Somebody who told of a loss or of hardship, or who was sad, is on the line."""
     leaving: bool = False
     """The caller says goodbye, or something is being carried out in this very turn."""
     intent: str = ""
@@ -115,8 +117,8 @@ def refused(heard: Heard, state: CallState) -> bool:
 
 
 def accepted(heard: Heard, state: CallState) -> bool:
-    """Whether the caller says yes to the offer just made."""
-    return state.offer_open and not refused(heard, state) and bool(yes_or_no(heard))
+    """Whether the caller says yes to the offer just made; "ok, thanks" is polite and no yes."""
+    return state.offer_open and not refused(heard, state) and clear_yes(heard)
 
 
 def _shut(context: CustomerContext, occasion: Occasion) -> str | None:
@@ -127,6 +129,7 @@ def _shut(context: CustomerContext, occasion: Occasion) -> str | None:
         (not context.flags.vulnerable, "the customer is vulnerable"),
         (occasion.reading_known, "the feeling of this turn is not known"),
         (occasion.negative_turns == 0, "a negative feeling within two turns"),
+        (not occasion.consoled, "the caller was consoled in this call"),
         (context.open_case is None, "a case is open"),
         (not occasion.offered_before, "one offer a call"),
         (not occasion.leaving, "the caller is leaving"),

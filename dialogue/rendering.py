@@ -110,9 +110,10 @@ def _fact(name: str, line: Line, voice: Voice) -> _Said:
     today = line.facts.get("today")
     day = date.fromisoformat(today) if isinstance(today, str) else None
     currency = voice.pack.currency
+    locale = str(line.facts.get("locale", voice.pack.locale))
     return _Said(
-        aloud(value, kind, currency=currency, today=day),
-        say_fact(value, kind, currency=currency, today=day),
+        aloud(value, kind, currency=currency, today=day, locale=locale),
+        say_fact(value, kind, currency=currency, today=day, locale=locale),
         kind in SLOW_KINDS,
     )
 

@@ -125,7 +125,7 @@ def _moves(turn: Turn) -> tuple[str, ...]:
         moves = tuple(move for move in moves if move != "stay_on_line")
     if step.declined and not step.parts:
         moves = ("declined", *moves)
-    if step.unsure:
+    if step.unsure and not choice.handoff:
         return _before_the_end(moves, "check_answered")
     confirm = choice.confirm_understanding and not choice.handoff and _tells(turn)
     if confirm and "check" not in moves:

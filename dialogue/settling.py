@@ -27,6 +27,9 @@ class Settling(Turn):
     def settle(self, frame: Frame, *, resuming: bool = False) -> Step:
         """Fill, read, and go as far as this turn can: ask, confirm, carry out, or answer."""
         frame = replace(frame, status="open", waiting=None)
+        if self._needs_identity(frame):
+            # Whatever the caller answered, it would end with a person: nothing is asked first.
+            return self._serve(frame, self.pack.intents[frame.intent], resuming=resuming)
         for _ in range(_MOST_ROUNDS):
             intent = self.pack.intents[frame.intent]
             slot = filling.needed(intent, frame, self.facts(frame))
@@ -143,8 +146,8 @@ class Settling(Turn):
         facts = self.facts(frame)
         self.say_took(frame)
         undone = [name for name in intent.does if name not in (*frame.done, *frame.refused)]
-        mendable = self._mendable(frame, undone)
-        if mendable is not None:
+        mendable = self._mendable(frame, undone or [each.action for each in intent.options])
+        if mendable is not None and not self.options(frame):
             return self.refuse(frame, mendable)
         answered = bool(self.pack.phrases_for("answer", intent=frame.intent, facts=facts))
         if answered:
@@ -160,7 +163,11 @@ class Settling(Turn):
         if frame.done and not answered:
             self.say("act", "done", frame, action=frame.done[-1])
             answered = True
-        return self._answered(frame, answered, resuming=resuming)
+        step = self._answered(frame, answered, resuming=resuming)
+        if intent.options and not (answered or frame.done or frame.refused):
+            # Nothing to tell and nothing to choose: asking on would lead in circles.
+            return replace(step, needs_human=True)
+        return step
 
     def _mendable(self, frame: Frame, actions: list[str]) -> str | None:
         """The action that only a value of the caller's keeps from being done, none being possible.

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from dialogue import slots as filling
 from dialogue.answering import Answering
-from dialogue.answers import corrects, yes_or_no
+from dialogue.answers import asks_about, corrects, yes_or_no
 from dialogue.frames import Frame, Heard, Part, Read, Step, TaskState
 from dialogue.outcome import Outcome
 from dialogue.packs.format import Pack
@@ -91,7 +91,10 @@ class _Course(Answering):
             and last.status == "resolved"
             and last.told > 0
             and self.state.failed_turns == 0
-            and len(self.heard.text.split()) >= _A_SENTENCE_WORDS
+            and (
+                len(self.heard.text.split()) >= _A_SENTENCE_WORDS
+                or (asks_about(self.heard.text.lower()) and len(self.heard.text.split()) > 2)
+            )
         )
 
     def _correction(self) -> Frame | None:

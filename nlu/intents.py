@@ -63,7 +63,7 @@ class IntentClassifier:
     """
 
     def __init__(self, language: Language, encoder: SentenceEncoder) -> None:
-        self._things = _pattern_of(language.things)
+        self._things = pattern_of(language.things)
         pairs = [
             (phrase, name)
             for name, phrases in language.intents.items()
@@ -163,7 +163,7 @@ def meant_instead(text: str) -> str | None:
     return instead if len(instead.split()) > 1 else None
 
 
-def _pattern_of(things: Sequence[str]) -> re.Pattern[str] | None:
+def pattern_of(things: Sequence[str]) -> re.Pattern[str] | None:
     """A pattern for things of a trade, one or many, as whole words."""
     names = {form for thing in things if thing.strip() for form in _one_and_many(thing)}
     if not names:

@@ -16,7 +16,7 @@ from nlu.emotion.text import TextModel
 from nlu.emotion.trajectory import follow
 from nlu.encoder import Encoder, SentenceEncoder
 from nlu.entities import find_entities
-from nlu.intents import IntentClassifier, without
+from nlu.intents import IntentClassifier, pattern_of, without
 from nlu.signals import find_signals
 from nlu.types import (
     OTHER_INTENT,
@@ -48,6 +48,10 @@ _CARRIERS = set(
     " order account card customer reference phone telephone mobile email e mail address name"
     " number it's that's here you go please of course".split()
 )
+_SHORT = 80
+_NAMING = _CARRIERS | set(
+    "one ones old new other first second last mean i think no not and".split()
+)
 _BEGINNING = ConversationSoFar()
 
 
@@ -58,6 +62,7 @@ class Understander:
         self._language = language
         self._encoder = encoder or Encoder.load()
         self._intents = IntentClassifier(language, self._encoder)
+        self._things = pattern_of(language.things)
         self._feeling = TextModel.load(language.phrase_bank, self._encoder)
         find_signals("warm")
         find_entities("01/02/2020", datetime(2020, 1, 1))
@@ -128,9 +133,21 @@ class Understander:
         return None if grant is None else _acoustic().stream(rate_hz, grant)
 
     def _intent(self, text: str, entities: tuple[Entity, ...]) -> Intent:
-        if not text.strip() or _only_gives(text[:MAX_CHARACTERS], entities):
+        if (
+            not text.strip()
+            or self._only_names(text)
+            or _only_gives(text[:MAX_CHARACTERS], entities)
+        ):
             return Intent(OTHER_INTENT, 1.0)
         return self._intents.classify(text[:MAX_CHARACTERS])
+
+    def _only_names(self, text: str) -> bool:
+        """Whether nothing but a thing of the trade is named ("yes, the blender"): that answers a
+        question, and wants nothing of its own."""
+        if self._things is None or len(text) > _SHORT:
+            return False
+        rest, named = self._things.subn(" ", text)
+        return named > 0 and all(word in _NAMING for word in _WORD.findall(rest.lower()))
 
     def _hear(
         self,

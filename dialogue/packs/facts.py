@@ -30,6 +30,7 @@ def standing_facts(
         "handoff_target": pack.handoff.target,
         "handoff_hours": pack.handoff.hours_spoken,
         "handoff_open": handoff_open(pack, local),
+        "locale": context.locale if context.id is not None else pack.locale,
         "today": local.date().isoformat(),
         "identified": context.id is not None,
     }
@@ -65,16 +66,22 @@ def handoff_open(pack: Pack, local: datetime) -> bool:
 
 
 def say_fact(
-    value: Any, kind: FactKind, *, currency: str = "USD", today: date | None = None
+    value: Any,
+    kind: FactKind,
+    *,
+    currency: str = "USD",
+    today: date | None = None,
+    locale: str = "en-US",
 ) -> str:
-    """A fact as words of a sentence: `2026-06-04` is "Thursday, June 4", 49.9 is "$49.90".
+    """A fact as words of a sentence: `2026-06-04` is "Thursday, June 4" in the United States and
+    "Thursday 4 June" elsewhere, 49.9 is "$49.90".
 
     A value that does not fit its kind is said as it stands.
     """
     if kind == "money":
         return _say_money(value, currency)
     if kind == "date":
-        return _say_date(value, today)
+        return _say_date(value, today, locale)
     if kind == "time" and isinstance(value, str):
         try:
             moment = time.fromisoformat(value)
@@ -90,8 +97,9 @@ def say_facts(facts: Mapping[str, Any], pack: Pack) -> dict[str, str]:
     """Every known fact as words, by the pack's kinds and currency."""
     today = facts.get("today")
     day = date.fromisoformat(today) if isinstance(today, str) else None
+    locale = str(facts.get("locale", pack.locale))
     return {
-        name: say_fact(value, pack.kind_of(name), currency=pack.currency, today=day)
+        name: say_fact(value, pack.kind_of(name), currency=pack.currency, today=day, locale=locale)
         for name, value in facts.items()
         if value is not None
     }
@@ -108,12 +116,20 @@ def _say_money(value: Any, currency: str) -> str:
     return f"{_SYMBOLS[code]}{figure}" if code in _SYMBOLS else f"{figure} {code}"
 
 
-def _say_date(value: Any, today: date | None) -> str:
+def day_first(locale: str) -> bool:
+    """Whether the day is said before the month: everywhere but in the United States."""
+    return not locale.endswith("US")
+
+
+def _say_date(value: Any, today: date | None, locale: str) -> str:
     try:
         day = date.fromisoformat(str(value)[:10])
     except ValueError:
         return str(value)
+    other_year = today is not None and abs((day - today).days) > 300
+    if day_first(locale):
+        return f"{day:%A} {day.day} {day:%B}" + (f" {day.year}" if other_year else "")
     spoken = f"{day:%A}, {day:%B} {day.day}"
-    if today is not None and abs((day - today).days) > 300:
+    if other_year:
         spoken += f", {day.year}"
     return spoken

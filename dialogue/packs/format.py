@@ -35,6 +35,7 @@ ALWAYS_KNOWN: Mapping[str, FactKind] = {
     "handoff_hours": "text",
     "handoff_open": "flag",
     "today": "date",
+    "locale": "text",
     "repeat_contacts": "number",
     "intent_title": "text",
     "case_subject": "text",

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialogue import policy as policies
-from dialogue.offers import Occasion, consider, lines, made
+from dialogue.frames import Heard
+from dialogue.offers import Occasion, accepted, consider, lines, made
 from dialogue.packs.loader import load_pack
+from dialogue.state import CallState
 from dialogue.types import Case, CustomerContext, Flags, Strategy
 
 PACK = load_pack("retail")
@@ -47,6 +49,7 @@ def test_a_good_occasion_gets_the_offer_of_most_value_to_both_sides() -> None:
         ({"reading_known": False}, "feeling of this turn is not known"),
         ({"negative_turns": 1}, "negative feeling within two turns"),
         ({"offered_before": True}, "one offer a call"),
+        ({"consoled": True}, "consoled"),
         ({"leaving": True}, "leaving"),
         ({"strategy": Strategy.SUPPORT}, "for the matter itself"),
         ({"strategy": Strategy.HANDOFF}, "for the matter itself"),
@@ -142,3 +145,20 @@ def test_no_offer_ever_slips_through(occasion: Occasion, customer: CustomerConte
         assert not customer.flags.vulnerable
         assert not customer.cases
         assert offer not in customer.refused_offers
+
+
+@pytest.mark.parametrize(
+    ("text", "signals", "yes"),
+    [
+        ("yes please", {}, True),
+        ("yes thanks", {"thanks"}, True),
+        ("sure", {}, True),
+        ("ok thanks", {"thanks"}, False),
+        ("right okay thanks bye", {"thanks", "goodbye"}, False),
+        ("okay and what does it cost", {}, False),
+        ("no thank you", {"thanks"}, False),
+    ],
+)
+def test_an_offer_is_taken_by_a_yes_and_not_by_politeness(text, signals, yes: bool) -> None:
+    heard = Heard("something_else", text=text, signals=frozenset(signals))
+    assert accepted(heard, CallState(offer_open=True)) is yes

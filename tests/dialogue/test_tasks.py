@@ -400,7 +400,8 @@ def classifier() -> IntentClassifier:
     [
         ("angry_late_delivery", ["resend_express"]),
         ("sad_gift_for_funeral", ["cancel_order"]),
-        ("anxious_double_charge", ["refund_second_charge"]),
+        # Asks when and whether the money comes, and never says yes.
+        ("anxious_double_charge", []),
         ("happy_quick_delivery", []),
         ("neutral_where_is_my_order", []),
         ("confused_bill", []),
@@ -484,3 +485,41 @@ def test_any_course_of_a_call_is_sayable_pure_and_asks_before_what_cannot_be_und
         assert sum(part.role in {"question", "options"} for part in step.parts) <= 2
         call.state = step.state
     call.actions.close()
+
+
+def test_a_yes_to_something_else_is_no_yes() -> None:
+    call = Call("C1003")
+    call.say("I was charged twice", "double_charge")
+    call.say("yes it's the blender")
+    assert call.done == []
+    call.say("yes the coat")
+    assert call.done == ["refund_second_charge"]
+
+
+@pytest.mark.parametrize(
+    "question", ["okay and when would I have it", "right, how long does that take"]
+)
+def test_an_okay_before_a_question_is_no_yes(question: str) -> None:
+    call = Call("C1003")
+    call.say("I was charged twice", "double_charge")
+    call.say(question)
+    assert call.done == []
+    call.say("okay go ahead")
+    assert call.done == ["refund_second_charge"]
+
+
+def test_a_stranger_whose_address_does_not_fit_is_told_so() -> None:
+    call = Call(None)
+    call.say("the vase came in pieces", "wrong_or_damaged_item")
+    call.say("44172")
+    call.say("ellen.fischer@example.com")
+    said = call.say("yes")
+    assert any(word in said for word in ("e-mail", "address"))
+    assert call.step.expects == {"email"}
+
+
+def test_a_stranger_is_asked_nothing_that_leads_nowhere() -> None:
+    call = Call(None, BANK)
+    call.say("I lost my card", "card_lost")
+    assert call.step.needs_human
+    assert call.step.expects == frozenset()

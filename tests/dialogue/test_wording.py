@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dialogue import honesty
+from dialogue.aloud import aloud
 from dialogue.honesty import attributes_feeling, claims, count_words, invented, reading_grade
-from dialogue.packs.facts import say_facts
+from dialogue.packs.facts import say_fact, say_facts
 from dialogue.packs.loader import load_pack
 from dialogue.rendering import SLOW_SENTENCE_WORDS, Line, Voice
 from dialogue.wording import Limits, callers_nouns, compose
@@ -296,3 +297,16 @@ def test_naming_the_callers_feeling_is_noticed(text: str) -> None:
 )
 def test_naming_the_situation_is_fine(text: str) -> None:
     assert not attributes_feeling(text)
+
+
+@pytest.mark.parametrize(
+    ("locale", "shown", "heard"),
+    [
+        ("en-US", "Thursday, June 4", "Thursday, June 4"),
+        ("en-GB", "Thursday 4 June", "Thursday the fourth of June"),
+        ("en-IE", "Thursday 4 June", "Thursday the fourth of June"),
+    ],
+)
+def test_a_date_is_said_as_where_the_caller_lives(locale: str, shown: str, heard: str) -> None:
+    assert say_fact("2026-06-04", "date", locale=locale) == shown
+    assert aloud("2026-06-04", "date", locale=locale) == (heard,)
