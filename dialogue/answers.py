@@ -12,11 +12,13 @@ _YES = re.compile(
     r"^(?:(?:oh|um|uh|well|ah|and|so|okay|ok|actually|sorry|wait)[, ]+)*"
     r"(?:yes|yeah|yep|yup|sure|fine|okay|ok|alright|all right|correct|right|exactly|absolutely|"
     r"definitely|certainly|of course|please do|go ahead|do it|do that|please|sounds good|perfect|"
+    r"by all means|why not|go on|that(?:'d| would) be (?:great|lovely|nice|fine|good|perfect)|"
     r"that's (?:right|correct|it|fine)|that is (?:right|correct|it|fine)|thats right)\b"
 )
 _NO = re.compile(
     r"^(?:(?:oh|um|uh|well|ah|and|so|okay|ok)[, ]+)*"
     r"(?:no|nope|nah|not|never|don't|do not|i don't want|i do not want|i'd rather not|please don't|"
+    r"i'd rather you|better not|no need|i'd prefer not|"
     r"i would rather not|neither|none|stop|leave it|forget it|cancel that|"
     r"nothing|wrong|incorrect|that's (?:wrong|not)|that is (?:wrong|not))\b"
 )
@@ -29,7 +31,8 @@ _ASKS_ABOUT = re.compile(
     r"(?:when|how|what|why|who|which|whether|if|will|do|does|is|are)\b"
 )
 _MEANT = re.compile(
-    r"\b(?:yes|yeah|yep|yup|ye|aye|please|go ahead|go on|do it|do that|do so|sounds good|"
+    r"\b(?:yes|yeah|yep|yup|ye|aye|please|that'd be|that would be|go ahead|go on|do it|"
+    r"do that|do so|sounds good|"
     r"i'd (?:like|love)|i would (?:like|love)|let's|sign me up|why not|absolutely|definitely|"
     r"certainly|of course|by all means)\b"
 )

@@ -15,7 +15,7 @@ from typing import cast
 from nlu.spoken.addresses import find_addresses
 from nlu.spoken.answers import find_answer
 from nlu.spoken.cardinals import word_at
-from nlu.spoken.codes import Code, find_codes
+from nlu.spoken.codes import Code, as_digits, find_codes
 from nlu.spoken.dates import Order, find_dates
 from nlu.spoken.emails import find_emails
 from nlu.spoken.money import find_money
@@ -42,6 +42,15 @@ _UNITS_AFTER = frozenset(
     "day days week weeks month months year years hour hours minute minutes second seconds times "
     "percent item items people pounds dollars euros cents miles of pieces boxes pairs %".split()
 )
+_LIKE_A_DIGIT = (
+    r"(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple|\d|"
+    r"to|too|for|fore|won|ate|tree|free|fife|niner|nein|sicks)"
+)
+_READ_OUT = re.compile(
+    rf"(?i)\b(?:order|account|reference|tracking|card)(?: number)?(?: is|'s)? "
+    rf"(?P<digits>(?:{_LIKE_A_DIGIT}[ ,]+){{3,}}{_LIKE_A_DIGIT})\s*(?:$|[.,;!?]|please|thanks)"
+)
+"""A number read out whose digits a recogniser took for words: "order for for won seven too"."""
 _TAKEN_BACK = re.compile(
     r"(?i)^[\s,.;:—-]*(?:(?:no|nope|oh|oops|uh|um|er|wait|hang on|hold on|sorry|my mistake|pardon|"
     r"excuse me|i mean|i meant|actually|rather|or rather|correction|make that|make it|scratch that|"
@@ -106,6 +115,9 @@ def _numbers(
 ) -> list[Found]:
     numbers: list[Found] = []
     asked = bool(expects & _NUMBERS)
+    read_out = _READ_OUT.search(text)
+    if read_out is not None:
+        tokens = as_digits(tokens, *read_out.span("digits"))
     for code in find_codes(tokens, lenient=asked):
         if not taken.is_free(code.start, code.end):
             continue
@@ -137,6 +149,8 @@ def _kind(tokens: list[Token], code: Code, expects: frozenset[str]) -> tuple[str
              if kind in expects]  # fmt: skip
     if asked:
         return asked[0], 0.9
+    if code.letters == 0 and 15 <= code.digits <= 16 and code.value[0] in "3456":
+        return "card_number", 0.6
     if code.letters == 0 and 10 <= code.digits <= 15:
         return "phone", 0.6
     return "digits", 0.8

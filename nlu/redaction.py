@@ -21,6 +21,7 @@ from nlu.spoken.known_names import find_known_names
 from nlu.spoken.money import find_money
 from nlu.spoken.names import find_names
 from nlu.spoken.phones import as_phone, is_card
+from nlu.spoken.secrets import find_secrets
 from nlu.spoken.times import find_times
 from nlu.spoken.tokens import Found, Taken, Token, tokenize
 
@@ -124,6 +125,7 @@ def _find(text: str, names: tuple[str, ...], locale: str) -> list[Found]:
     numbers.block(phones)
     taken.add(phones)
     taken.add(find_addresses(text, tokens))
+    taken.add(find_secrets(text))
     codes = find_codes(tokens, lenient=True)
     free = [code for code in codes if numbers.is_free(code.start, code.end)]
     taken.add(value for code in free if (value := _number(tokens, code, locale)))

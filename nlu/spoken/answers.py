@@ -11,6 +11,8 @@ _YES = (
     r"of course|exactly|indeed|please do|go ahead|uh huh|uh-huh|mm hmm|mm-hmm|mhm|affirmative|"
     r"that's right|"
     r"that is right|that's correct|that is correct|that's it|sounds good|that works|that's fine|"
+    r"that(?:'d| would) be (?:great|lovely|nice|fine|good|perfect|grand|wonderful|super|ideal)|"
+    r"by all means|yes please|go on then|i'd (?:like|love) (?:that|to|it)|"
     r"do it|i do|i am|i did|it is|why not|no problem|please|fine|perfect|i agree|you got it"
 )
 _NO = (
@@ -18,7 +20,8 @@ _NO = (
     r"that's wrong|that is wrong|incorrect|that's not right|that is not right|wrong|"
     r"i don't|i do not|i'm not|i am not|i didn't|it isn't|it's not|absolutely not|definitely not|"
     r"of course not|"
-    r"certainly not|i'd rather not|rather not|please don't|no way|not right now|not now"
+    r"certainly not|i'd rather not|i'd rather you (?:didn't|don't|not)|i would rather not|"
+    r"better not|rather not|please don't|no way|not right now|not now|i'd prefer not"
 )
 _UNSURE = re.compile(
     r"(?i)\b(?:not sure|don't know|do not know|no idea|maybe|perhaps|i guess|dunno|not certain|"
@@ -27,7 +30,11 @@ _UNSURE = re.compile(
 _LEAD = r"(?:(?:uh|um|er|erm|well|oh|so|ah|hmm|hm|like)[\s,.]+)*"
 _AT_START = re.compile(rf"(?i)^\s*{_LEAD}(?:(?P<no>{_NO})|(?P<yes>{_YES}))\b(?!['’-]\w)")
 _ANYWHERE = re.compile(rf"(?i)\b(?:(?P<no>{_NO})|(?P<yes>{_YES}))\b(?!['’-]\w)")
-_BARE = re.compile(r"(?i)^(?:yes|yeah|yep|yup|no|nope|nah|sure|correct|absolutely|definitely)$")
+_BARE = re.compile(
+    r"(?i)^(?:yes|yeah|yep|yup|no|nope|nah|sure|correct|absolutely|definitely|not really|"
+    r"of course|of course not|by all means|go ahead|i'd rather not|i'd rather you .*|better not|"
+    r"that(?:'d| would) be .*)$"
+)
 _SWAPPED = re.compile(r"(?i)^\s*(?:yeah|yes)[\s,]+no\b(?!\s+(?:problem|worries))")
 _MEANS_YES = re.compile(
     r"(?i)^\s*no[\s,]+(?:that's|that is|it's|you're) (?:fine|ok|okay|right|good)"

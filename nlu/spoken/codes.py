@@ -127,6 +127,16 @@ def find_codes(tokens: list[Token], lenient: bool = False) -> list[Code]:
     return codes
 
 
+def as_digits(tokens: list[Token], start: int, end: int) -> list[Token]:
+    """The tokens with every homophone of a digit between two places of the text read as one."""
+    return [
+        replace(token, word=_HOMOPHONES.get(token.word, token.word))
+        if start <= token.start and token.end <= end
+        else token
+        for token in tokens
+    ]
+
+
 def _run(tokens: list[Token], place: int) -> tuple[list[tuple[int, _Symbol]], int]:
     run: list[tuple[int, _Symbol]] = []
     while place < len(tokens):

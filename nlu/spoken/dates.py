@@ -56,11 +56,16 @@ _PERIODS = {"day": 1, "week": 7, "fortnight": 14, "month": 30, "year": 365}
 _NEAR = {"today": 0, "tonight": 0, "tomorrow": 1, "yesterday": -1}
 _PAST = frozenset(
     "was were did had came arrived bought ordered paid called since ago got sent received "
-    "delivered happened last born promised placed made took shipped spoke".split()
+    "left went booked taken debited delivered happened last born promised placed made took shipped "
+    "spoke".split()
 )
 _NUMERIC = re.compile(
     r"(?<![\d/.-])(?:\d{4}-\d{1,2}-\d{1,2}|\d{1,2}([/.-])\d{1,2}\1(?:\d{4}|\d{2}))(?![\d/-])"
 )
+_DAY_AND_MONTH = re.compile(r"(?<![\d/.,-])(\d{1,2})/(\d{1,2})(?![\d/.-]|,\d)")
+_NO_DATES = frozenset({(24, 7), (1, 2), (1, 3), (2, 3), (1, 4), (3, 4)})
+"""Fractions, and what never closes."""
+_BEFORE_A_DATE = re.compile(r"(?i)\b(?:on|by|since|until|till|from|for|before|after|dated|the) $")
 MAX_DATES = 20
 """How many dates of one text are resolved; nobody says more in a turn."""
 
@@ -82,6 +87,12 @@ def find_dates(text: str, tokens: list[Token], now: datetime, order: Order) -> l
             return found
     taken = Taken(len(text))
     taken.block(found)
+    spoke_of_past = any(token.word in _PAST for token in tokens)
+    for match in _DAY_AND_MONTH.finditer(text):
+        day = _without_year(match, text, now.date(), order, spoke_of_past)
+        if day is not None and len(found) < MAX_DATES and taken.is_free(*match.span()):
+            found.append(Found("date", day.isoformat(), match.start(), match.end(), 0.7))
+            taken.block(found[-1:])
     past = False
     place = 0
     while place < len(tokens) and len(found) < MAX_DATES:
@@ -112,6 +123,33 @@ def _parse(written: str, order: Order) -> date | None:
     return value.date() if value is not None else None
 
 
+def _without_year(
+    match: re.Match[str], text: str, today: date, order: Order, past: bool
+) -> date | None:
+    """ "3/11", read by the order of the place, or the only way that there is such a day."""
+    first, second = int(match[1]), int(match[2])
+    if (first, second) in _NO_DATES and not _BEFORE_A_DATE.search(text[: match.start()]):
+        return None
+    month, day = (first, second) if order == "MDY" else (second, first)
+    if month > 12:
+        month, day = day, month
+    if _make(2024, month, day) is None:
+        return None
+    return _nearest(today, month, day, past)
+
+
+def _nearest(today: date, month: int, day: int, past: bool) -> date | None:
+    """The day and month nearest to today in the direction of the sentence."""
+    earlier = later = _make(today.year, month, day)
+    if earlier is None or later is None:
+        return None
+    if earlier > today:
+        earlier = _make(today.year - 1, month, day) or earlier
+    if later < today:
+        later = _make(today.year + 1, month, day) or later
+    return earlier if past else later
+
+
 def _read(
     tokens: list[Token], place: int, today: date, past: bool
 ) -> tuple[date, int, float] | None:
@@ -121,6 +159,8 @@ def _read(
         return today + timedelta(days=_NEAR[word]), place + 1, 1.0
     relative = (
         _beside_a_day(tokens, place, today)
+        or _weeks_from_a_day(tokens, place, today)
+        or _day_of_a_month_near(tokens, place, today)
         or _counted(tokens, place, today)
         or _weekday(tokens, place, today, past)
         or _last_or_next(tokens, place, today)
@@ -136,6 +176,47 @@ def _beside_a_day(tokens: list[Token], place: int, today: date) -> tuple[date, i
     if words == ["day", "before", "yesterday"]:
         return today - timedelta(days=2), place + 3, 1.0
     return None
+
+
+def _weeks_from_a_day(
+    tokens: list[Token], place: int, today: date
+) -> tuple[date, int, float] | None:
+    """ "a week from Wednesday", "two weeks on Friday", "a week tomorrow"."""
+    if word_at(tokens, place) in ("a", "one"):
+        number, at = 1, place + 1
+    else:
+        read = cardinal(tokens, place)
+        if read is None or not 1 <= read[0] <= 8:
+            return None
+        number, at = read
+    if word_at(tokens, at) not in ("week", "weeks"):
+        return None
+    at += 1
+    joined = word_at(tokens, at) in ("from", "on", "after")
+    at += joined
+    if word_at(tokens, at) == "tomorrow":
+        return today + timedelta(days=7 * number + 1), at + 1, 0.9
+    day = _WEEKDAYS.get(word_at(tokens, at)) if joined else None
+    if day is None:
+        return None
+    ahead = (day - today.weekday()) % 7 or 7
+    return today + timedelta(days=ahead + 7 * number), at + 1, 0.8
+
+
+def _day_of_a_month_near(
+    tokens: list[Token], place: int, today: date
+) -> tuple[date, int, float] | None:
+    """ "the fifth of last month", "the twentieth of this month"."""
+    at = place + (word_at(tokens, place) == "the")
+    day = ordinal(tokens, at)
+    if day is None or word_at(tokens, day[1]) not in ("of", "in"):
+        return None
+    at = day[1] + 1
+    steps = {"last": -1, "this": 0, "the": 0, "next": 1}.get(word_at(tokens, at))
+    if steps is None or word_at(tokens, at + 1) != "month":
+        return None
+    value = _make_in(_shift(today.replace(day=1), steps, "month"), day[0])
+    return (value, at + 2, 0.9) if value is not None else None
 
 
 def _counted(tokens: list[Token], place: int, today: date) -> tuple[date, int, float] | None:
@@ -231,14 +312,8 @@ def _calendar(
     if year is not None:
         value = _make(year[0], month, day)
         return (value, year[1], 1.0) if value else None
-    earlier, later = _make(today.year, month, day), _make(today.year, month, day)
-    if earlier is None or later is None:
-        return None
-    if earlier > today:
-        earlier = _make(today.year - 1, month, day) or earlier
-    if later < today:
-        later = _make(today.year + 1, month, day) or later
-    return (earlier if past else later), after, 0.8
+    value = _nearest(today, month, day, past)
+    return (value, after, 0.8) if value is not None else None
 
 
 def _day_then_month(tokens: list[Token], place: int) -> tuple[int, int, int] | None:

@@ -37,12 +37,23 @@ _STOP = frozenset(
     "username spelled spelt new old work personal about look looking look meet see".split()
 )
 _FLAVOUR = frozenset({"all", "one", "word", "lowercase", "lower", "case", "small", "together"})
+_REMARKS = (
+    ("all", "as", "one", "word"),
+    ("all", "one", "word"),
+    ("as", "one", "word"),
+    ("one", "word"),
+    ("no", "spaces"),
+    ("without", "spaces"),
+    ("all", "lower", "case"),
+    ("all", "lowercase"),
+)
 _CUES = frozenset({"is", "it's", "that's", "email", "e-mail", "address", ",", ":"})
 _MAX_PARTS = 40
 
 
 def find_emails(text: str, tokens: list[Token]) -> list[Found]:
     """Every e-mail address with its value in lower case."""
+    tokens = _without_remarks(tokens)
     taken = Taken(len(text))
     taken.add(
         Found("email", match[0].lower(), match.start(), match.end())
@@ -51,6 +62,25 @@ def find_emails(text: str, tokens: list[Token]) -> list[Found]:
     places = (place for place, token in enumerate(tokens) if token.word in ("at", "@"))
     taken.add(found for place in places if (found := _around(tokens, place)) is not None)
     return taken.values
+
+
+def _without_remarks(tokens: list[Token]) -> list[Token]:
+    """The tokens without "all one word" and the like: "one" is no digit there."""
+    kept: list[Token] = []
+    place = 0
+    while place < len(tokens):
+        remark = next(
+            (
+                said
+                for said in _REMARKS
+                if tuple(token.word for token in tokens[place : place + len(said)]) == said
+            ),
+            None,
+        )
+        if remark is None:
+            kept.append(tokens[place])
+        place += 1 if remark is None else len(remark)
+    return kept
 
 
 def _around(tokens: list[Token], place: int) -> Found | None:

@@ -37,7 +37,12 @@ def _read(tokens: list[Token], place: int, asked: bool) -> tuple[str, int, int, 
     if word in _FIXED:
         hour, minute = _FIXED[word]
         return f"{hour:02d}:{minute:02d}", place + 1, place, 1.0
-    clock = _past_or_to(tokens, place) or _plain(tokens, place, asked)
+    clock = (
+        _past_or_to(tokens, place)
+        or _half_hour(tokens, place)
+        or _of_a_span(tokens, place)
+        or _plain(tokens, place, asked)
+    )
     if clock is None:
         return None
     hour, minute, after, full = clock
@@ -87,6 +92,43 @@ def _past_or_to(tokens: list[Token], place: int) -> _Clock | None:
     if side in ("past", "after"):
         return hour[0], minutes, hour[1], False
     return (hour[0] - 1) % 12 or 12, 60 - minutes, hour[1], False
+
+
+def _half_hour(tokens: list[Token], place: int) -> _Clock | None:
+    """ "after half five" is half past five."""
+    if tokens[place].word != "half" or word_at(tokens, place - 1) not in _CLOCK_BEFORE:
+        return None
+    hour = _small(tokens, place + 1)
+    if hour is None or not 1 <= hour[0] <= 12:
+        return None
+    return hour[0], 30, hour[1], False
+
+
+def _of_a_span(tokens: list[Token], place: int) -> _Clock | None:
+    """The first hour of "between ten and noon", "from two to four pm": the second shows that it
+    is one."""
+    before = word_at(tokens, place - 1)
+    if before not in ("between", "from"):
+        return None
+    hour = _small(tokens, place)
+    if hour is None or not 1 <= hour[0] <= 12:
+        return None
+    joint = word_at(tokens, hour[1])
+    if joint not in ("and", "to", "till", "until") or (before == "from" and joint == "and"):
+        return None
+    at = hour[1] + 1
+    if word_at(tokens, at) in _FIXED:
+        return hour[0], 0, hour[1], hour[0] > 7
+    other = _small(tokens, at)
+    if other is None or not 1 <= other[0] <= 12:
+        return None
+    follows = other[1]
+    if _half_of_day(tokens, follows)[0] is None and word_at(tokens, follows) != "o'clock":
+        return None
+    return hour[0], 0, hour[1], False
+
+
+_CLOCK_BEFORE = frozenset("at after before around about by until till from past between".split())
 
 
 def _plain(tokens: list[Token], place: int, asked: bool) -> _Clock | None:

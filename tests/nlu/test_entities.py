@@ -238,3 +238,50 @@ def test_digits_read_one_by_one_are_the_number(digits: str) -> None:
     names = "zero one two three four five six seven eight nine".split()
     spoken = " ".join(names[int(digit)] for digit in digits)
     assert values(f"order number {spoken}") == [f"order_number {digits}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "locale", "value"),
+    [
+        ("it left my account on 3/11", "en-GB", "2026-11-03"),
+        ("it left my account on 3/11", "en-US", "2026-03-11"),
+        ("bring it on 12/31", "en-GB", "2026-12-31"),
+        ("the fifth of last month", "en-US", "2026-10-05"),
+        ("a week from wednesday", "en-US", "2026-12-02"),
+        ("two weeks on friday", "en-US", "2026-12-11"),
+    ],
+)
+def test_a_day_said_by_what_is_near_it(text: str, locale: str, value: str) -> None:
+    found = find_entities(text, datetime(2026, 11, 23), locale=locale)
+    assert [(one.type, one.value) for one in found] == [("date", value)]
+
+
+@pytest.mark.parametrize("text", ["you are open 24/7", "half of it, 1/2, is missing"])
+def test_what_only_looks_like_a_day_is_none(text: str) -> None:
+    found = find_entities(text, datetime(2026, 11, 23), locale="en-GB")
+    assert all(one.type != "date" for one in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("between ten and noon", ["10:00", "12:00"]),
+        ("after half five", ["17:30"]),
+        ("half of the plates", []),
+        ("from two to four people", []),
+    ],
+)
+def test_hours_of_a_span(text: str, values: list[str]) -> None:
+    found = find_entities(text, datetime(2026, 11, 23))
+    assert [one.value for one in found if one.type == "time"] == values
+
+
+def test_remarks_about_spelling_are_no_part_of_an_address() -> None:
+    said = "it's j smith 84 all one word at hotmail dot co dot uk"
+    assert find_entities(said, datetime(2026, 11, 23))[0].value == "jsmith84@hotmail.co.uk"
+
+
+def test_a_number_read_out_is_one_even_where_words_were_heard() -> None:
+    (number,) = find_entities("order for for won seven too", datetime(2026, 11, 23))
+    assert (number.type, number.value) == ("order_number", "44172")
+    assert not find_entities("I want to order for my son too", datetime(2026, 11, 23))

@@ -130,3 +130,18 @@ def test_any_valid_card_number_goes(start: str, mark: str) -> None:
 def _luhn(digits: str) -> bool:
     doubled = [int(d) * (2 if i % 2 else 1) for i, d in enumerate(reversed(digits))]
     return sum(d - 9 if d > 9 else d for d in doubled) % 10 == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("my password is bluebird seventy seven", "my password is [SECRET]"),
+        ("my mother's maiden name is Robinson and I was born here",
+         "my mother's maiden name is [SECRET] and I was born here"),
+        ("my password is wrong", "my password is wrong"),
+        ("the password was never accepted", "the password was never accepted"),
+        ("my pin is blocked again", "my pin is blocked again"),
+    ],
+)  # fmt: skip
+def test_a_secret_in_words_goes_and_what_is_the_matter_with_it_stays(text: str, kept: str) -> None:
+    assert redact(text).text == kept
