@@ -43,12 +43,12 @@ LASTING_SHARE = 0.4
 A row of coughs leaves gaps."""
 STANDS_OUT_SHARE = 0.6
 """Of the frames of late, for the caller to be given the turn."""
-ASK_LATEST_MS = 440
+ASK_LATEST_MS = 360
 """Whatever is not sure by then is asked about, over or not."""
 ASK_SPEECH_MS = 120
 """So much speech within the last second, by Silero, may have been a word."""
 ASK_SILERO = 0.5
-ANSWER_MS = 300
+ANSWER_MS = 220
 """How long the recogniser's answer is waited for in silence."""
 
 
