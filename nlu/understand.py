@@ -9,6 +9,7 @@ from datetime import datetime
 
 import numpy as np
 
+from nlu.denials import without_denied
 from nlu.emotion.acoustic import AcousticModel, AcousticStream
 from nlu.emotion.fusion import Reliability, fuse
 from nlu.emotion.sarcasm import unpraised
@@ -170,7 +171,8 @@ class Understander:
         grant = grants.get(WORDS)
         if grant is None:
             return EmotionEstimate.abstain(Source.WORDS, "no consent to read feeling from words")
-        return self._feeling.estimate(transcript.text, grant, transcript.confidence)
+        felt = without_denied(transcript.text[:MAX_CHARACTERS])
+        return self._feeling.estimate(felt, grant, transcript.confidence)
 
 
 def _only_gives(text: str, entities: tuple[Entity, ...]) -> bool:
