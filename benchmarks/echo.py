@@ -1,12 +1,13 @@
 """The assistant through a loudspeaker that its own microphone hears: does it interrupt itself?
 
-    python benchmarks/echo.py --data DIR [--seconds 60] [--callers 24]
+    python benchmarks/echo.py --data DIR [--seconds 60] [--callers 24] [--room NAME]
 
 The assistant's own rendered speech goes through a room (measured impulse responses of `noise`), a
 loudspeaker that distorts (tanh), a delay, and into the microphone at several levels against a
 caller's. `own voice` is how often a minute the assistant would have stopped for itself, without and
 with the echo guard; `missed` the share of real interruptions (LibriSpeech, in the middle of the
-assistant's speech) that did not stop it within 1.5 s; `to silence` how long it took them.
+assistant's speech) that did not stop it within 1.5 s; `to silence` how long it took them. No
+recogniser is asked here: by the sound alone.
 """
 
 from __future__ import annotations
@@ -194,6 +195,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--callers", type=int, default=24)
+    parser.add_argument("--room", default="", help="only rooms with this in their name")
     options = parser.parse_args()
     with (options.data / "noise" / "clips.csv").open(encoding="utf-8") as file:
         names = [row["file"] for row in csv.DictReader(file) if row["kind"] == "impulse response"]
@@ -202,7 +204,7 @@ def main() -> None:
     ]
     given = speech(options.seconds)
     people = callers(options.data, options.callers)
-    for room in rooms():
+    for room in (each for each in rooms() if options.room in each.name):
         print(measure(room, given, responses, people), flush=True)
 
 

@@ -314,6 +314,18 @@ def test_an_interruption_is_heard_from_its_first_word(engines: Engines, samples_
     assert stopped.heard_ms == pytest.approx(held.at_ms, abs=40)
 
 
+def test_one_short_word_over_the_assistant_is_a_turn(engines: Engines, samples_dir: Path) -> None:
+    """By its sound "hello" could be a cough: the recogniser is asked while it is silent."""
+    samples = to_pcm(read_audio(samples_dir / "confused_bill.flac"))
+    first = int(np.flatnonzero(np.abs(samples.astype(int)) > 700)[0])
+    events = hold(engines, OverlappingChannel(7_000, [(1_500, samples[first : first + 7_200])]))
+    held = [event.at_ms for event in events if isinstance(event, AssistantHeld)]
+    stopped = [event.at_ms for event in events if isinstance(event, AssistantInterrupted)]
+    assert held[:1] == stopped == [pytest.approx(1_500, abs=300)]
+    assert not [event for event in events if isinstance(event, AssistantResumed)]
+    assert "hello" in records(events)[-1].transcript.text
+
+
 class Watched:
     """A recogniser that notes in which thread its streams are opened."""
 

@@ -17,8 +17,13 @@ _LINKS = frozenset(
     "who how".split()
 )
 """Words that are seldom said alone, and that recognisers make of hums, coughs and laughter."""
+_CALLS = frozenset(
+    "no nope yes yep stop wait hello agent operator human person representative cancel sorry "
+    "hang hold on excuse me".split()
+)
+"""What callers say to be let in: no cough is taken for these alone."""
 LEAST_CONFIDENCE = 0.12
-"""Of the least sure word: PocketSphinx gives coughs less, and "no", "sorry", "hello" more."""
+"""Of the least sure word otherwise: PocketSphinx gives what it makes of coughs less."""
 
 
 def is_backchannel(text: str) -> bool:
@@ -35,5 +40,6 @@ def takes_the_turn(text: str) -> bool:
 
 def were_words(heard: Transcript) -> bool:
     """Whether a short sound was speech, going by what a recogniser has made of it."""
+    words = heard.text.lower().split()
     sure = all(word.confidence >= LEAST_CONFIDENCE for word in heard.words)
-    return sure and any(word not in _LINKS for word in heard.text.lower().split())
+    return (sure or _CALLS.issuperset(words)) and any(word not in _LINKS for word in words)
