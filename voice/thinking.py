@@ -117,11 +117,12 @@ class Thinker:
             speech_end_ms - turn.start_ms,
         )
         turn.verdict = stop_silence(self._policies, pause)
-        if turn.interrupts and _only_listens(pause):
+        if turn.interrupts and only_listens(pause):
             turn.verdict = StopSilence(LISTENING_MS, "only listening")
         self._tracker.stop_ms = turn.verdict.stop_ms
 
 
-def _only_listens(pause: Pause) -> bool:
+def only_listens(pause: Pause) -> bool:
+    """Whether what has stopped the assistant was no more than an "okay" or a cough."""
     text = pause.text or ""
     return not takes_the_turn(text) and (bool(text) or pause.speech_ms <= COUGH_MS)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from nlu.types import Transcript, Word
 from voice.audio import read_audio
+from voice.thinking import only_listens
 from voice.turns.backchannel import is_backchannel, takes_the_turn, were_words
+from voice.turns.endpointing import Pause
 from voice.turns.interruption import InterruptionDetector, quantile
 from voice.turns.likeness import FEATURES, Likeness, Network
 from voice.turns.suspicion import ANSWER_MS, LONGEST_HOLD_MS, BargeIn, Evidence, Suspicion
@@ -309,6 +311,13 @@ def test_what_callers_say_to_stop_the_assistant(text: str) -> None:
 @pytest.mark.parametrize("text", ["okay", "mm hm", "uh huh", "right", "", "  "])
 def test_what_they_say_while_they_listen(text: str) -> None:
     assert not takes_the_turn(text)
+
+
+def test_after_a_cough_or_an_okay_the_assistant_need_not_wait_as_for_a_sentence() -> None:
+    assert only_listens(Pause("okay", speech_ms=700))
+    assert only_listens(Pause("", speech_ms=700))
+    assert not only_listens(Pause("no", speech_ms=700))
+    assert not only_listens(Pause("", speech_ms=2_000)), "somebody said something"
 
 
 def recognised(*words: tuple[str, float]) -> Transcript:
