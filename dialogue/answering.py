@@ -17,7 +17,7 @@ from dialogue.answers import (
 )
 from dialogue.frames import Frame, Step, Waiting
 from dialogue.settling import Settling
-from dialogue.turn import slot_of
+from dialogue.turn import known_of, slot_of
 from nlu.types import OTHER_INTENT
 
 _SURE_TO_LEAVE = 0.5
@@ -90,6 +90,13 @@ class Answering(Settling):
         if filled.new or waiting is None:
             return self.settle(filled.frame)
         row = self._chosen(waiting)
+        only = len(waiting.choices) == 1
+        if row is None and only and yes_or_no(self.heard):
+            row = dict(waiting.choices[0])
+        if row is None and only and yes_or_no(self.heard) is False:
+            frame = replace(frame, waiting=Waiting("slot", waiting.name))
+            self.repeat_question(frame, "ask")
+            return self.asking(frame)
         slot = slot_of(self.pack.intents[frame.intent], waiting.name)
         if row is None or slot is None:
             return self.ask_again(frame)
@@ -123,7 +130,11 @@ class Answering(Settling):
         said = yes_or_no(self.heard)
         if said is None and self._agrees(action):
             said = True
-        if said and (self._names_another(frame) or not self._means_yes(action)):
+        if said and not self._means_yes(action):
+            # Who says no more than "okay, bye" has agreed to nothing.
+            leaving = "goodbye" in self.heard.signals
+            return self.decline(frame, action) if leaving else self.confirm(filled.frame, action)
+        if said and self.names_another(known_of(frame)):
             return self.confirm(filled.frame, action)
         if said:
             return self.carry_out(replace(filled.frame, waiting=None), action)
@@ -143,19 +154,13 @@ class Answering(Settling):
         )
 
     def _means_yes(self, action: str) -> bool:
-        """Whether the yes is one to an action, and not an "okay" before a question about it."""
-        return clear_yes(self.heard) or self._agrees(action) or not asks_about(self._said)
+        """Whether the yes is one to an action, and not an "okay" before a question or a goodbye."""
+        polite = asks_about(self._said) or "goodbye" in self.heard.signals
+        return clear_yes(self.heard) or self._agrees(action) or not polite
 
     @property
     def _said(self) -> str:
         return self.heard.text.lower()
-
-    def _names_another(self, frame: Frame) -> bool:
-        """Whether the words name a thing of the trade, and not the one that this is about:
-        "yes, the blender" is no yes to a refund for the coat."""
-        named = [thing for thing in self.pack.things if mentions(self._said, thing)]
-        known = " ".join(str(value).lower() for value in frame.facts.values())
-        return bool(named) and not any(mentions(known, thing) for thing in named)
 
     def _options_answer(self, frame: Frame, filled: filling.Filling) -> Step:
         options = self.options(frame)

@@ -83,7 +83,10 @@ class Settling(Turn):
         self.say_took(frame)
         rows = filling.candidates(slot, frame, self.facts(frame), self.read)
         named = filling.named_row(self.heard, rows) if len(rows) > 1 else None
-        if named is not None or len(rows) == 1:
+        sure = len(rows) == 1 and not self.names_another(
+            " ".join(str(value) for value in rows[0].values()).lower()
+        )
+        if named is not None or sure:
             row = named if named is not None else rows[0]
             frame = filling.take(frame, slot, row, confirmed=named is not None)
             self.took = slot.name

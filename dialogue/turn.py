@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from dialogue.actions import relevance
+from dialogue.answers import mentions
 from dialogue.frames import Frame, Heard, Part, Read, Step, TaskState
 from dialogue.packs.facts import say_facts, standing_facts
 from dialogue.packs.format import Option, Pack, PackIntent, Slot, holds, placeholders
@@ -138,7 +139,17 @@ class Turn:
         if waiting.kind == "options":
             return frozenset({"yes_no"}) if len(waiting.choices) == 1 else frozenset()
         slot = slot_of(self.pack.intents[frame.intent], waiting.name)
-        return frozenset() if slot is None else frozenset({slot.entity})
+        only = waiting.kind == "choose" and len(waiting.choices) == 1
+        if slot is None:
+            return frozenset()
+        return frozenset({slot.entity, "yes_no"}) if only else frozenset({slot.entity})
+
+    def names_another(self, known: str) -> bool:
+        """Whether the caller's words name a thing of the trade, and none that is `known`: "yes,
+        the blender" is no yes to a refund for the coat."""
+        said = self.heard.text.lower()
+        named = [thing for thing in self.pack.things if mentions(said, thing)]
+        return bool(named) and not any(mentions(known, thing) for thing in named)
 
     def mended_by(self, frame: Frame, action: str, problem: str | None) -> str | None:
         """The slot of this matter that is asked again after a problem of an action."""
@@ -190,6 +201,11 @@ class Turn:
         extra = {"options": listed(titles, "or"), "option_count": len(options)}
         self.say("options", "options", frame, extra=extra)
         return extra
+
+
+def known_of(frame: Frame) -> str:
+    """Everything that is known of a matter, as one text in lower case."""
+    return " ".join(str(value) for value in frame.facts.values()).lower()
 
 
 class _Words(dict[str, str]):

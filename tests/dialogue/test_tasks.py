@@ -508,6 +508,27 @@ def test_an_okay_before_a_question_is_no_yes(question: str) -> None:
     assert call.done == ["refund_second_charge"]
 
 
+def test_an_okay_that_leaves_is_no_yes() -> None:
+    call = Call("C1003")
+    call.say("I was charged twice", "double_charge")
+    heard = Heard("goodbye", 0.9, text="okay thanks bye", signals=frozenset({"thanks", "goodbye"}))
+    read = call.actions.reader(call.context, NOW)
+    step = advance(call.state, heard, RETAIL, call.context, NOW, read, "call:2")
+    assert step.effects == ()
+    assert step.declined
+
+
+def test_the_only_order_is_not_taken_for_another_thing() -> None:
+    call = Call("C1007")
+    said = call.say("the lamp you sent me is broken", "wrong_or_damaged_item")
+    assert "hiking boots" in said
+    assert call.step.expects == {"order_number", "yes_no"}
+    assert "order number" in call.say("no")
+    other = Call("C1007")
+    other.say("the lamp you sent me is broken", "wrong_or_damaged_item")
+    assert "refund" in other.say("yes")
+
+
 def test_a_stranger_whose_address_does_not_fit_is_told_so() -> None:
     call = Call(None)
     call.say("the vase came in pieces", "wrong_or_damaged_item")
