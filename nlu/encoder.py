@@ -71,6 +71,10 @@ class Encoder:
             rows[chosen] = self._vectors_of([pieces[at] for at in chosen])
         return rows
 
+    def piece_vectors(self, numbers: npt.NDArray[np.int64]) -> Vectors:
+        """The vectors of pieces, given by their numbers: float32 [len(numbers), 208] as shipped."""
+        return self._vectors[numbers].astype(np.float32) * self._scales[numbers, None]
+
     def known_share(self, text: str) -> float:
         """The share of pieces of `text` that are in the vocabulary, 0 when there are none."""
         pieces = self.words(text, _MOST_PIECES)
@@ -83,7 +87,7 @@ class Encoder:
         starts = np.concatenate(([0], np.cumsum(lengths)[:-1]))
         places = np.arange(lengths.sum()) + np.repeat(np.arange(1, len(texts) + 1), lengths)
         table = np.zeros((len(numbers), self._vectors.shape[1]), np.float32)
-        table[places] = self._vectors[numbers[places]] * self._scales[numbers[places], None]
+        table[places] = self.piece_vectors(numbers[places])
         windows = np.concatenate((table[places - 1], table[places], table[places + 1]), axis=1)
         hidden = table[places] + np.maximum(windows @ self._convolution + self._bias, 0.0)
         logits = self._attention[numbers[places]] + hidden @ self._query

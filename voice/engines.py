@@ -95,12 +95,12 @@ class CallerIdentity:
 
 
 def codes_of(pack: Pack) -> list[str]:
-    """The patterns of the numbers that a pack asks for: a complete one need not be waited for."""
+    """The patterns of the numbers that a pack asks for, those of their usual length and all: a
+    complete one need not be waited for."""
     slots = [slot for intent in pack.intents.values() for slot in intent.slots]
     numbers = [slot for slot in slots if slot.entity in CODES]
     usual = {f"[0-9]{{{slot.usual_length}}}" for slot in numbers if slot.usual_length}
-    exact = {slot.pattern for slot in numbers if slot.pattern and not slot.usual_length}
-    return sorted(usual | exact)
+    return sorted(usual | {slot.pattern for slot in numbers if slot.pattern})
 
 
 def caller_context(

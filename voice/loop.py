@@ -1,6 +1,6 @@
 """VoiceLoop: the only place where ears, mind and mouth meet.
 
-Frames come in; turns are tracked in audio time; at the first 200 ms of silence the answer is
+Frames come in; turns are tracked in audio time; at the first 160 ms of silence the answer is
 speculated for generation *g*; when the turn ends the answer is committed and spoken. A generation
 number is the only cancellation: whatever belongs to an older one is stale.
 """

@@ -5,10 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice.turns.completeness import Completeness
+from dialogue.packs import load_pack
+from voice.engines import codes_of
+from voice.turns.completeness import Completeness, Judged
 from voice.turns.endpointing import (
+    HABIT,
     LONGEST_MS,
     Pause,
+    SoundsFinished,
     Spelling,
     default_policies,
     stop_silence,
@@ -40,7 +44,7 @@ def track(tracker: TurnTracker, pattern: list[tuple[bool, int]]) -> list:
 def stop_ms(
     text: str | None, expects: set[str] = frozenset(), end: PhraseEnd = SENTENCE_FALLS, pauses=()
 ) -> int:
-    pause = Pause(text, frozenset(expects), end, tuple(pauses))
+    pause = Pause(text, frozenset(expects), end, tuple(pauses), speech_ms=2_000)
     return stop_silence(default_policies(), pause).stop_ms
 
 
@@ -54,6 +58,15 @@ def test_a_turn_starts_pauses_resumes_and_ends() -> None:
     assert started.start_ms == pytest.approx(500, abs=40)
     assert resumed.pause_ms == pytest.approx(400, abs=20)
     assert (ended.speech_end_ms, ended.declared_ms) == (2200, 2900)
+
+
+def test_speech_that_has_just_begun_again_is_not_cut_off() -> None:
+    """60 ms must be heard before the turn goes on; until then it does not end either."""
+    went_on = track(TurnTracker(400), [(True, 500), (False, 360), (True, 300)])
+    assert [type(event) for event in went_on] == [TurnStarted, TurnPaused, TurnResumed]
+    clicked = track(TurnTracker(400), [(True, 500), (False, 360), (True, 40), (False, 100)])
+    assert isinstance(clicked[-1], TurnEnded)
+    assert clicked[-1].declared_ms == 500 + 360 + 40 + FRAME_MS
 
 
 def test_a_click_does_not_start_a_turn() -> None:
@@ -112,14 +125,37 @@ def test_a_level_melody_is_waited_for_longer_than_a_fall() -> None:
 
 def test_a_yes_ends_at_once_only_where_one_was_asked_for() -> None:
     assert stop_ms("yes please", {"yes_no"}) < 400
+    assert stop_ms("yes that is correct", {"yes_no"}) < 400
     assert stop_ms("yes i would like to", {"yes_no"}, LEVEL) > 900
+
+
+def test_a_clear_question_is_answered_sooner_than_a_story_that_may_go_on() -> None:
+    question = stop_ms("can you tell me when my second parcel will arrive")
+    assert question == SoundsFinished.FASTEST_MS
+    assert question < stop_ms("thank you")
+
+
+def test_of_a_single_word_the_melody_says_little() -> None:
+    deep = PhraseEnd(fall_st=-5.0, fade_db=-5.0, known=True)
+    policy = SoundsFinished()
+    word, phrase = (Pause("my order", end=deep, speech_ms=ms) for ms in (300, 1_500))
+    assert policy.log_odds(word) < policy.log_odds(phrase)
 
 
 @pytest.mark.parametrize(
     "text", ["it's four five", "my order number is four four one", "it is j o h n", "double seven"]
 )
 def test_spelling_is_given_time(text: str) -> None:
-    assert stop_ms(text) == Spelling.DIGITS_MS
+    assert stop_ms(text, end=LEVEL) == Spelling.DIGITS_MS
+
+
+@given(st.floats(-6, 6), st.floats(-6, 6))
+def test_the_deeper_the_voice_falls_the_sooner_a_number_is_over(one: float, other: float) -> None:
+    stops_ms = [
+        stop_ms("it's four five six", end=PhraseEnd(fall_st=fall, known=True))
+        for fall in sorted((one, other))
+    ]
+    assert Spelling.FALLEN_MS <= stops_ms[0] <= stops_ms[1] <= Spelling.DIGITS_MS
 
 
 def test_a_number_of_the_length_that_the_business_uses_is_complete() -> None:
@@ -130,6 +166,19 @@ def test_a_number_of_the_length_that_the_business_uses_is_complete() -> None:
     assert policy.judge(longer).stop_ms == Spelling.MANY_DIGITS_MS
     for text in ("it is four four one seven", "it is one two three four five six seven eight"):
         assert policy.judge(Pause(text)).stop_ms == Spelling.DIGITS_MS
+
+
+def test_the_longest_number_of_a_pack_is_complete_too() -> None:
+    retail = Spelling(codes_of(load_pack("retail")))
+    for number in ("four four one seven two", "nine zero four one one five"):
+        assert retail.judge(Pause(f"it is {number}")).policy == "a complete number"
+    assert retail.judge(Pause("it is four four one seven")).stop_ms == Spelling.DIGITS_MS
+
+
+def test_a_complete_number_is_not_waited_for_because_the_caller_paused_in_it() -> None:
+    policies = default_policies(codes_of(load_pack("retail")))
+    pause = Pause("four four one seven two", caller_pauses_ms=(900, 1_100))
+    assert stop_silence(policies, pause).stop_ms <= 500
 
 
 def test_a_sentence_is_no_address_though_one_was_asked_for() -> None:
@@ -151,6 +200,12 @@ def test_a_caller_who_pauses_long_is_given_their_own_pace() -> None:
     assert stop_ms(text, end=LEVEL, pauses=[1_300, 1_290, 1_280]) > stop_ms(text, end=LEVEL)
 
 
+@given(st.lists(st.integers(20, 5_000), max_size=5), st.sampled_from(["thank you", "i want the"]))
+def test_a_callers_habit_adds_a_fifth_at_most(pauses_ms: list[int], text: str) -> None:
+    usual_ms = stop_ms(text)
+    assert usual_ms <= stop_ms(text, pauses=pauses_ms) <= min(LONGEST_MS, usual_ms * HABIT + 1)
+
+
 @given(st.text(max_size=200), st.sets(st.sampled_from(["yes_no", "email", "order_number"])))
 def test_every_pause_gets_a_bounded_stop_silence(text: str, expects: set[str]) -> None:
     assert 300 <= stop_ms(text, expects) <= LONGEST_MS
@@ -163,8 +218,15 @@ def test_policies_say_which_of_them_decided() -> None:
 
 def test_the_completeness_model_knows_the_end_of_a_sentence() -> None:
     model = Completeness.load()
-    assert model.probability("where is my order please") > 0.5 > model.probability("where is my")
-    assert model.log_odds("") == 0.0
+    assert model.judge("where is my order please").finished > 0
+    assert model.judge("where is my").finished < 0
+    assert model.judge("") == Judged()
+
+
+def test_the_completeness_model_knows_after_what_callers_go_on() -> None:
+    model = Completeness.load()
+    opening, request = model.judge("i am really worried"), model.judge("where is my order please")
+    assert opening.goes_on > request.goes_on + 1
 
 
 def voice(f0_hz: np.ndarray, level: np.ndarray) -> np.ndarray:

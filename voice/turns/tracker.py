@@ -11,7 +11,7 @@ from voice.types import FRAME_MS
 START_WINDOW_MS = 120
 START_SHARE = 0.8
 PREROLL_MS = 300
-SPECULATE_AFTER_MS = 200
+SPECULATE_AFTER_MS = 160
 RESUME_MS = 60
 LONGEST_TURN_MS = 90_000
 
@@ -25,7 +25,7 @@ class TurnStarted:
 
 @dataclass(frozen=True, slots=True)
 class TurnPaused:
-    """The caller has been silent for 200 ms since `speech_end_ms`: time to speculate."""
+    """The caller has been silent for 160 ms since `speech_end_ms`: time to speculate."""
 
     speech_end_ms: int
 
@@ -58,7 +58,7 @@ class _State(Enum):
 class TurnTracker:
     """Start, pause, resumption and end of the caller's turn.
 
-    A turn starts when 80 % of 120 ms are speech. After 200 ms of silence it pauses; it ends when
+    A turn starts when 80 % of 120 ms are speech. After 160 ms of silence it pauses; it ends when
     the silence reaches `stop_ms`, which the loop sets from the endpoint policies.
     """
 
@@ -87,7 +87,7 @@ class TurnTracker:
             return self._idle(end_ms)
         if self._state is _State.SPEAKING:
             return self._speaking(end_ms, speech)
-        return self._paused(end_ms)
+        return self._paused(end_ms, speech)
 
     def _idle(self, end_ms: int) -> list[TurnEvent]:
         window = self._recent
@@ -110,14 +110,15 @@ class TurnTracker:
             return [TurnPaused(self._speech_end_ms)]
         return []
 
-    def _paused(self, end_ms: int) -> list[TurnEvent]:
+    def _paused(self, end_ms: int, speech: bool) -> list[TurnEvent]:
         if self._speech_run_ms >= RESUME_MS:
             pause_ms = end_ms - self._speech_run_ms - self._speech_end_ms
             self.pauses_ms.append(pause_ms)
             self._state = _State.SPEAKING
             self._speech_end_ms = end_ms
             return [TurnResumed(pause_ms)]
-        if not self.held and end_ms - self._speech_end_ms >= self.stop_ms:
+        # Speech that has just begun may go on: whether it does is known in 60 ms.
+        if not (self.held or speech) and end_ms - self._speech_end_ms >= self.stop_ms:
             return self._end(end_ms)
         return []
 
