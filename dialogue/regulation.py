@@ -119,6 +119,11 @@ class Regulations:
         name = self.codes.get(asked) or self.codes.get(country) or "unknown"
         return self.rows[name].model_copy(update={"code": asked if asked in self.codes else name})
 
+    def knows(self, code: str) -> bool:
+        """Whether a code, or its country, stands in the table (`unknown` does)."""
+        asked = normalise_code(code)
+        return asked == "UNKNOWN" or bool({asked, asked.partition("-")[0]} & set(self.codes))
+
     def require(self, code: str) -> Regulation:
         """As `row`, for what a user typed.
 

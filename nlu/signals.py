@@ -33,6 +33,9 @@ _MOST_CLAUSES = 6
 _MOST_LIKENED = 600
 _STRUCK = " ▪ "
 _NOT_WORDS = re.compile(r"[^\w'\s.!?;]+")
+_MOST_CHARACTERS = 20_000
+"""Half an hour of speech in one turn; what follows is not read."""
+_NO_WORD = re.compile(r"[^\W_]{41,}")
 _SENTENCE_END = re.compile(r"[.!?;]+(?=\s|$)")
 _OTHER_MARKS = re.compile(r"[.!?;]+")
 _CLAUSE = re.compile(r" (?:and|but|so|because|or|then|if) ")
@@ -192,7 +195,7 @@ def _likeness() -> tuple[Encoder, Prototypes]:
 
 def _plain(text: str) -> str:
     """Lower case, no marks but " . " between sentences, bent words put right."""
-    lowered = text.lower().replace("’", "'").replace("`", "'")
+    lowered = _NO_WORD.sub(" ", text[:_MOST_CHARACTERS]).lower().replace("’", "'").replace("`", "'")
     lowered = _NOT_WORDS.sub(" ", lowered)
     lowered = _SENTENCE_END.sub(" . ", lowered)
     lowered = _OTHER_MARKS.sub(lambda match: match[0] if match[0] == " . " else " . ", lowered)

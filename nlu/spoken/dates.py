@@ -66,6 +66,8 @@ _DAY_AND_MONTH = re.compile(r"(?<![\d/.,-])(\d{1,2})/(\d{1,2})(?![\d/.-]|,\d)")
 _NO_DATES = frozenset({(24, 7), (1, 2), (1, 3), (2, 3), (1, 4), (3, 4)})
 """Fractions, and what never closes."""
 _BEFORE_A_DATE = re.compile(r"(?i)\b(?:on|by|since|until|till|from|for|before|after|dated|the) $")
+_TOO_FAR_DAYS = 300
+"""Nobody who names a day of last month without a year means the next year's."""
 MAX_DATES = 20
 """How many dates of one text are resolved; nobody says more in a turn."""
 
@@ -139,7 +141,7 @@ def _without_year(
 
 
 def _nearest(today: date, month: int, day: int, past: bool) -> date | None:
-    """The day and month nearest to today in the direction of the sentence."""
+    """The day and month nearest to today in the direction of the sentence, or near at all."""
     earlier = later = _make(today.year, month, day)
     if earlier is None or later is None:
         return None
@@ -147,7 +149,8 @@ def _nearest(today: date, month: int, day: int, past: bool) -> date | None:
         earlier = _make(today.year - 1, month, day) or earlier
     if later < today:
         later = _make(today.year + 1, month, day) or later
-    return earlier if past else later
+    far = (later - today).days > _TOO_FAR_DAYS
+    return earlier if past or far else later
 
 
 def _read(

@@ -36,7 +36,9 @@ _STOP = frozenset(
     "or have has got this here please changed into from not no sorry actually i'm login account "
     "username spelled spelt new old work personal about look looking look meet see".split()
 )
-_FLAVOUR = frozenset({"all", "one", "word", "lowercase", "lower", "case", "small", "together"})
+_FLAVOUR = frozenset(
+    {"capital", "upper", "all", "one", "word", "lowercase", "lower", "case", "small", "together"}
+)
 _REMARKS = (
     ("all", "as", "one", "word"),
     ("all", "one", "word"),

@@ -11,7 +11,7 @@ from nlu.spoken.tokens import Found
 
 _CUE = re.compile(
     r"\b(?:pass ?(?:word|phrase|code)|pin(?: number)?|(?:memorable|secret|security|code) word|"
-    r"maiden name|(?:security|secret) answer)"
+    r"c ?v ?[vc](?: number| code)?|maiden name|(?:security|secret) answer)"
     r"(?: (?:that )?i (?:use|have|chose|set|picked)| (?:for|on|of|to) (?:[\w']+ ){0,2}[\w']+)?"
     r"(?:,? (?:is|was|would be|should be|it's)| ?[:=])"
     r"(?: now| still| just| simply| called| spelled)?"

@@ -561,3 +561,23 @@ def test_odd_texts_hold_no_signal(text: str) -> None:
 @given(st.text(max_size=300))
 def test_any_text_is_read_and_always_the_same_way(text: str) -> None:
     assert find_signals(text) == find_signals(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "my mother died on sunday and I have to sort out her accounts",
+        "is there an actual breathing person about",
+        "there was glass in the box but nobody got hurt",
+        "I'm dying to know whether the money came",
+        "these shoes are murder on my feet",
+        "I'd rather you didn't",
+    ],
+)
+def test_a_figure_of_speech_or_a_death_of_the_past_is_no_danger(text: str) -> None:
+    assert not find_signals(text) & {"self_harm", "threat", "medical_danger"}
+
+
+def test_a_word_without_end_is_read_at_once() -> None:
+    assert find_signals("a" * 100_000) == frozenset()
+    assert find_signals("a" * 10_000 + " I want a person") == find_signals("I want a person")

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from nlu.errors import AttuneError
 from voice.commands.decide import app
+from voice.commands.options import warn_of_jurisdiction
 
 FIELDS = ["strategy", "rules", "moves", "reply", "delivery", "effects", "offer", "handoff"]
 
@@ -256,3 +257,14 @@ def test_options_stand_for_every_line_that_does_not_say_otherwise(tmp_path) -> N
     assert [json.loads(row)["strategy"] for row in printed.splitlines()] == [
         "DE_ESCALATE_FIX", "DE_ESCALATE_OPTIONS",
     ]  # fmt: skip
+
+
+def test_a_code_that_is_in_no_table_is_named_and_closes_every_gate(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    warn_of_jurisdiction("GB")
+    assert capsys.readouterr().err == ""
+    warn_of_jurisdiction("XX")
+    assert "strictest" in capsys.readouterr().err
+    with pytest.raises(AttuneError, match="not a code"):
+        warn_of_jurisdiction("!!")

@@ -13,7 +13,13 @@ import typer
 
 from nlu.errors import AttuneError
 from nlu.types import OTHER_INTENT
-from voice.commands.options import ConsentOption, CustomerOption, JurisdictionOption, PackOption
+from voice.commands.options import (
+    ConsentOption,
+    CustomerOption,
+    JurisdictionOption,
+    PackOption,
+    warn_of_jurisdiction,
+)
 from voice.json_lines import filled_lines, json_object
 
 if TYPE_CHECKING:
@@ -88,6 +94,7 @@ def decide(
         raise AttuneError(
             "there is nothing to decide; give --emotion, --intent, --text or --jsonl FILE."
         )
+    warn_of_jurisdiction(jurisdiction or None)
     asker = _asker(pack)
     try:
         if jsonl is None:

@@ -93,6 +93,9 @@ def evaluate(
     raise typer.Exit(1 if report.failures else 0)
 
 
+_MOST_NAMED = 20
+
+
 def _one_of(option: str, value: str | None, allowed: tuple[str, ...]) -> None:
     if value is not None and value not in allowed:
         raise AttuneError(f"{option} '{value}': there is none; use {', '.join(allowed)}.")
@@ -102,10 +105,16 @@ def _tell(report: Report, gathered: Gathered, out: Path) -> None:
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    failed = f", {len(report.failures)} inputs failed" if report.failures else ""
+    count = len(report.failures)
+    failed = f", {count} {'input' if count == 1 else 'inputs'} failed" if count else ""
     resumed = f" ({report.resumed} from before)" if report.resumed else ""
     aside = f"; {gathered.left_aside} other files left aside" if gathered.left_aside else ""
-    console.print(f"{report.calls} calls evaluated{resumed}{failed}{aside}.")
+    calls = "call" if report.calls == 1 else "calls"
+    console.print(f"{report.calls} {calls} evaluated{resumed}{failed}{aside}.")
+    for failure in report.failures[:_MOST_NAMED]:
+        console.print(f"  {failure.reason}", markup=False)
+    if count > _MOST_NAMED:
+        console.print(f"  ... and {count - _MOST_NAMED} more, in failures.csv")
     for file in (out / "calls", *report.files):
         console.print(f"  {file}")
     sys.stderr.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 from enum import StrEnum
@@ -48,12 +49,31 @@ def caller_identity(
     from dialogue.customers.consent import parse_consents
     from voice.engines import CallerIdentity
 
+    warn_of_jurisdiction(jurisdiction)
     return CallerIdentity(
         customer=customer,
         phone=phone,
         jurisdiction=jurisdiction,
         consents=parse_consents(consent or []),
     )
+
+
+def warn_of_jurisdiction(code: str | None) -> None:
+    """Say that a code is not in the table: a slip of the pen closes every gate.
+
+    Raises `AttuneError` when it does not look like a code at all.
+    """
+    from dialogue.regulation import load
+
+    if code is None:
+        return
+    load().require(code)
+    if not load().knows(code):
+        print(  # noqa: T201
+            f"attune: --jurisdiction '{code}': not in the table, so the strictest rules hold; "
+            "write a country (DE, GB) or a US state (US-CA) if it is one.",
+            file=sys.stderr,
+        )
 
 
 def open_engines(pack: str | None, recognizer: RecognizerKind | None) -> closing[Engines]:
