@@ -28,6 +28,7 @@ from voice.turns.tracker import (
 from voice.types import FRAME_MS
 
 SENTENCE_FALLS = PhraseEnd(fall_st=-2.0, slope_st_s=-10.0, fade_db=-12.0, known=True)
+DEEP_FALL = PhraseEnd(fall_st=-5.0, fade_db=-5.0, known=True)
 LEVEL = PhraseEnd(fall_st=0.5, slope_st_s=0.0, fade_db=-1.0, known=True)
 
 
@@ -136,9 +137,8 @@ def test_a_clear_question_is_answered_sooner_than_a_story_that_may_go_on() -> No
 
 
 def test_of_a_single_word_the_melody_says_little() -> None:
-    deep = PhraseEnd(fall_st=-5.0, fade_db=-5.0, known=True)
     policy = SoundsFinished()
-    word, phrase = (Pause("my order", end=deep, speech_ms=ms) for ms in (300, 1_500))
+    word, phrase = (Pause("my order", end=DEEP_FALL, speech_ms=ms) for ms in (300, 1_500))
     assert policy.log_odds(word) < policy.log_odds(phrase)
 
 
@@ -166,6 +166,7 @@ def test_a_number_of_the_length_that_the_business_uses_is_complete() -> None:
     assert policy.judge(longer).stop_ms == Spelling.MANY_DIGITS_MS
     for text in ("it is four four one seven", "it is one two three four five six seven eight"):
         assert policy.judge(Pause(text)).stop_ms == Spelling.DIGITS_MS
+        assert policy.judge(Pause(text, end=DEEP_FALL)).stop_ms == Spelling.DIGITS_MS
 
 
 def test_the_longest_number_of_a_pack_is_complete_too() -> None:

@@ -110,8 +110,8 @@ class Spelling:
     """Digits, letters and e-mail addresses come in groups with long pauses between them.
 
     `codes` are regular expressions of the numbers that the business uses: a number that matches one
-    of them in full, and could not go on, is complete. Of any other only the melody tells: within a
-    number it stays up, at its end it falls.
+    of them in full, and could not go on, is complete, and one that could is not. Of what is spelled
+    otherwise only the melody tells: within a number it stays up, at its end it falls.
     """
 
     DIGITS_MS = 1_350
@@ -143,11 +143,14 @@ class Spelling:
         digits = _digits(words[-count:])
         if self._complete(digits):
             return StopSilence(self.COMPLETE_MS, "a complete number")
-        if digits and self._codes and not self._may_go_on(digits):
+        if digits and self._codes:
+            if self._may_go_on(digits):
+                return StopSilence(self.DIGITS_MS, "a number not complete yet")
             return StopSilence(self.MANY_DIGITS_MS, "a number longer than expected")
         enough = count >= self.MANY_DIGITS and not self._codes
         longest_ms = self.MANY_DIGITS_MS if enough else self.DIGITS_MS
-        return StopSilence(self._by_melody(pause.end, longest_ms, self.FALLEN_MS), "spelled number")
+        fallen_ms = self.MANY_DIGITS_MS if self._codes else self.FALLEN_MS
+        return StopSilence(self._by_melody(pause.end, longest_ms, fallen_ms), "spelled number")
 
     def _by_melody(self, end: PhraseEnd, longest_ms: int, fallen_ms: int) -> int:
         """The shorter, the deeper the voice has fallen."""
