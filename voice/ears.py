@@ -203,10 +203,12 @@ class TurnEar:
         return self._clock.timed("endpointing", lambda: phrase_end(np.concatenate(frames)))
 
     async def close(self) -> None:
-        """Free the recogniser's stream once its batch is done."""
-        async with self._lock:
-            if self._stream is not None:
-                self._stream.close()
+        """Free the recogniser's stream once its batch is done: it may have a segment to end."""
+        await self._alone(self._free)
+
+    def _free(self) -> None:
+        if self._stream is not None:
+            self._stream.close()
 
 
 class KeyedEar:

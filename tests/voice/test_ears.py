@@ -57,3 +57,20 @@ async def test_a_recogniser_that_was_given_up_on_is_closed_only_when_it_has_ende
         await later
 
     assert stream.log == ["final", "accept", "close"]
+
+
+async def test_a_segment_that_is_still_open_is_ended_off_the_event_loop() -> None:
+    """A decoder's last pass over it takes as long as three hundred packets of a call."""
+    closed_in: list[str] = []
+
+    class Stream(SlowStream):
+        def close(self) -> None:
+            closed_in.append(threading.current_thread().name)
+
+    with ThreadPoolExecutor(1, thread_name_prefix="threads of a call") as executor:
+        ear = TurnEar(Stream(), Expectation(), None, executor, StageClock())  # type: ignore[arg-type]
+        ear.hear(AudioFrame(np.zeros(FRAME_SAMPLES, np.int16), 0))
+        await ear.flush()
+        await ear.close()
+
+    assert [name.startswith("threads of a call") for name in closed_in] == [True]
