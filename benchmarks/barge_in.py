@@ -125,7 +125,7 @@ class Line:
                 since_ms = now_ms
             elif move is BargeIn.ASK:
                 said, took_ms = self._words([each for each in past if each.start_ms >= from_ms])
-                words = were_words(said) and takes_the_turn(said.text)
+                words = were_words(said, wary=interruption.wary) and takes_the_turn(said.text)
                 answered_ms = frame.end_ms + math.ceil(took_ms / FRAME_MS) * FRAME_MS
                 answer = answered_ms, interruption.question, words
             elif move is not None:

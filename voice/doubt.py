@@ -31,13 +31,14 @@ class Doubt:
     async def ask(self) -> None:
         """Begin to recognise; on a line that is not live, the answer is there on return."""
         ear = self._hearing.words_since(self._interruption.spoken_from_ms - PREROLL_MS)
-        await self._work.start(self._answer(ear, self._interruption.question))
+        asked = self._interruption.question, self._interruption.wary
+        await self._work.start(self._answer(ear, *asked))
 
-    async def _answer(self, ear: TurnEar, question: int) -> None:
+    async def _answer(self, ear: TurnEar, question: int, wary: bool) -> None:
         words = False
         try:
             heard = await ear.transcript()
-            words = were_words(heard) and takes_the_turn(heard.text)
+            words = were_words(heard, wary=wary) and takes_the_turn(heard.text)
         except Exception:
             log.exception("what was said over the assistant could not be recognised")
         finally:

@@ -22,8 +22,10 @@ _CALLS = frozenset(
     "hang hold on excuse me".split()
 )
 """What callers say to be let in: no cough is taken for these alone."""
-LEAST_CONFIDENCE = 0.12
+LEAST_CONFIDENCE = 0.2
 """Of the least sure word otherwise: PocketSphinx gives what it makes of coughs less."""
+WARY_CONFIDENCE = 0.5
+"""Soon after a false alarm: coughs come in rows."""
 
 
 def is_backchannel(text: str) -> bool:
@@ -38,8 +40,10 @@ def takes_the_turn(text: str) -> bool:
     return bool(said) and (not is_backchannel(said) or _ANSWER.search(said) is not None)
 
 
-def were_words(heard: Transcript) -> bool:
-    """Whether a short sound was speech, going by what a recogniser has made of it."""
+def were_words(heard: Transcript, *, wary: bool = False) -> bool:
+    """Whether a short sound was speech, going by what a recogniser has made of it; `wary` says that
+    there has just been a false alarm."""
+    least = WARY_CONFIDENCE if wary else LEAST_CONFIDENCE
     words = heard.text.lower().split()
-    sure = all(word.confidence >= LEAST_CONFIDENCE for word in heard.words)
+    sure = all(word.confidence >= least for word in heard.words)
     return (sure or _CALLS.issuperset(words)) and any(word not in _LINKS for word in words)

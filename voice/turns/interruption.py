@@ -66,6 +66,11 @@ class InterruptionDetector:
         """The number of what was asked last; it is about what was heard since `spoken_from_ms`."""
         return self._suspicion.question
 
+    @property
+    def wary(self) -> bool:
+        """Whether there has just been a false alarm."""
+        return self._suspicion.wary
+
     def told(self, question: int, words: bool) -> None:
         """The answer: whether there were words that take the turn."""
         self._suspicion.told(question, words)
