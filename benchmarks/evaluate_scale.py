@@ -1,7 +1,9 @@
 """How `attune evaluate` scales: `python benchmarks/evaluate_scale.py [scaling|killed|memory|call]`.
 
 scaling  the shipped recordings, four times over, with one worker and with two: wall seconds and
-         CPU seconds. `--ray` adds Ray with two. Wall seconds mean something on an idle machine.
+         CPU seconds. `--ray` adds a local Ray with one and with two; its own start, some seconds
+         whatever there is to do, is counted, and said. Wall seconds mean something on an idle
+         machine.
 killed   runs with two workers are killed (SIGKILL, the workers too every other time) at 20 random
          moments and started again; whenever one comes to its end, every file must be the same as
          that of an unbroken run, and the next begins anew.
@@ -28,10 +30,14 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from voice.audio import read_audio
-from voice.types import RATE_HZ
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))
 
-SAMPLES = Path(__file__).parents[1] / "audio_samples"
+from tests.voice.server.callers import turns_of  # noqa: E402
+from voice.audio import read_audio  # noqa: E402
+from voice.types import RATE_HZ  # noqa: E402
+
+SAMPLES = ROOT / "audio_samples"
 HOURS = 10
 ASKS = "neutral_where_is_my_order"
 WHAT = ("scaling", "killed", "memory", "call")
@@ -76,10 +82,32 @@ def scaling(work: Path, with_ray: bool) -> None:
     print(f"2 workers {two:6.1f} s wall {two_cpu:6.1f} s CPU: {one / two:.2f}x, same files: {same}")
     print(f"CPU overhead of two workers: {two_cpu / one_cpu - 1:+.1%}")
     if with_ray:
-        options = ("--workers", "2", "--ray", "local", "--out", str(work / "ray"))
-        ray, _ = run(str(calls), *options)
-        same = contents(work / "one") == contents(work / "ray")
-        print(f"Ray local {ray:6.1f} s wall: {one / ray:.2f}x, same files: {same}")
+        took = {}
+        for workers in (1, 2):
+            out = work / f"ray{workers}"
+            options = ("--workers", str(workers), "--ray", "local", "--out", str(out))
+            took[workers], _ = run(str(calls), *options)
+            same = contents(work / "one") == contents(out)
+            print(f"Ray local, {workers}: {took[workers]:6.1f} s wall, same files: {same}")
+        start_s = ray_start_s()
+        print(f"Ray 1 to 2 {took[1] / took[2]:.2f}x, of 1 worker without Ray {one / took[2]:.2f}x")
+        rest = one / (took[2] - start_s)
+        print(f"Ray's own start and end {start_s:.1f} s; without them {rest:.2f}x")
+
+
+def ray_start_s() -> float:
+    """Wall seconds in which a local Ray starts, runs nothing and ends."""
+    script = (
+        "from voice.evaluation.ray_pool import ray_pool; from voice.evaluation.folder import "
+        "RunFolder; from voice.evaluation.analysis import Options; from pathlib import Path; "
+        "list(ray_pool([], Options(), RunFolder(Path('.')), 0, 'local', print))"
+    )
+    times = []
+    for code in ("import voice.evaluation.ray_pool", script):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+        times.append(time.perf_counter() - began)
+    return times[1] - times[0]
 
 
 def killed(work: Path, kills: int, seed: int) -> None:
@@ -167,12 +195,17 @@ def memory(work: Path) -> None:
 
 
 def call(work: Path) -> None:
-    """A caller who asks the same thing every half minute for two hours."""
-    asks = read_audio(SAMPLES / f"{ASKS}.flac")[: 6 * RATE_HZ]
-    half = np.concatenate([asks, np.zeros(24 * RATE_HZ, np.float32)])
+    """A caller who asks where an order is, and gives its number, every half minute for two hours.
+
+    Both are answered every time, so the call lasts as long as the recording.
+    """
+    said = turns_of(SAMPLES / f"{ASKS}.flac", RATE_HZ)[:2]
+    halves = [np.zeros(30 * RATE_HZ, np.float32) for _ in said]
+    for half, turn in zip(halves, said, strict=True):
+        half[: len(turn.samples)] = turn.samples / np.float32(32_768.0)
     paths = {
-        "1 minute": written(work / "minute.flac", [half] * 2),
-        "2 hours": written(work / "hours.flac", [half] * 240),
+        "1 minute": written(work / "minute.flac", halves),
+        "2 hours": written(work / "hours.flac", halves * 120),
     }
     compared(paths, "call", "--out")
     for name, path in paths.items():
