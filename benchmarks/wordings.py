@@ -2,9 +2,9 @@
 
     python benchmarks/wordings.py [--set unseen|second|third|fourth] [--errors 0.1] [--misses 20]
 
-The lists in `benchmarks/wordings/` were written before any was tried, and all but `fourth` have been
-mended on since: their figures say that nothing regressed. `fourth` was tried at the end only. `--errors`
-replaces, drops or inserts so large a share of the words, as a recogniser does (seed 3).
+The lists in `benchmarks/wordings/` were written before any was tried, and all but `fourth` have
+been mended on since: their figures say that nothing regressed. `fourth` was tried at the end only.
+`--errors` replaces, drops or inserts so large a share of the words, as a recogniser does (seed 3).
 """
 
 from __future__ import annotations
