@@ -4,9 +4,9 @@
 
 Every recording runs through the whole loop as `attune call` runs it. Per turn: the gap from the end
 of the caller's speech (by voice activity) to the first sample of the answer, in audio time plus
-measured computing; the computing left after the end of the turn was declared. Over all: CPU by
-stage as a share of one core for a live call (CPU seconds per second of the caller's side), and
-turns against the turns in the script.
+measured computing; the silence in it, which is the same on every machine; the computing left after
+the end of the turn was declared. Over all: CPU by stage as a share of one core for a live call (CPU
+seconds per second of the caller's side), and turns against the turns in the script.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ def main() -> None:
     options = parser.parse_args()
     paths = options.recordings or sorted(SAMPLES.glob("*.flac"))
     gaps: list[float] = []
+    silences: list[float] = []
     left: list[float] = []
     cpu: Counter[str] = Counter()
     heard_s = 0.0
@@ -71,6 +72,7 @@ def main() -> None:
             for path in paths:
                 records, overhead, length_ms = hold(engines, path)
                 gaps += [record.latency_ms["gap"] for record in records]
+                silences += [record.latency_ms["silence"] for record in records]
                 left += [record.latency_ms["after_end"] for record in records]
                 cpu.update(overhead)
                 for record in records:
@@ -79,7 +81,7 @@ def main() -> None:
                 expected = script_turns(path)
                 print(f"{path.name:36} {len(records)} turns, {expected} in the script", flush=True)
     print(f"\n{'':22} {'n':>4} {'p50':>8} {'p95':>8}")
-    for name, values in (("gap", gaps), ("left after the end", left)):
+    for name, values in (("gap", gaps), ("of it silence", silences), ("left after the end", left)):
         p50, p95 = np.percentile(values, [50, 95])
         print(f"{name:22} {len(values):4} {p50:5.0f} ms {p95:5.0f} ms")
     print(f"\nCPU by stage over {heard_s:.0f} s of call, % of one core")
