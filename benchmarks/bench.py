@@ -36,11 +36,13 @@ ENGINES = ("numpy", "onnxruntime", "pocketsphinx", "librosa", "webrtcvad-wheels"
 
 @dataclass(frozen=True, slots=True)
 class Benchmark:
-    """A command after the interpreter's name; `needs_data` adds `--data DIR`."""
+    """A command after the interpreter's name; `needs_data` adds `--data DIR`. Its figures are what
+    it prints, or what it writes into the JSON file `figures_in`."""
 
     name: str
     arguments: tuple[str, ...]
     needs_data: bool = False
+    figures_in: str | None = None
 
 
 ALL = (
@@ -56,6 +58,7 @@ ALL = (
     Benchmark(
         "evaluate",
         ("-m", "voice.cli", "evaluate", "{samples}", "--out", "{work}/evaluate"),
+        figures_in="{work}/evaluate/metrics.json",
     ),
     Benchmark("rehearse", ("-m", "voice.cli", "rehearse", "all", "--out", "{work}/rehearse")),
     Benchmark("text_emotion", ("text_emotion.py",), needs_data=True),
@@ -96,7 +99,8 @@ def run(benchmark: Benchmark, data: Path | None, work: Path) -> dict[str, Any]:
             last = (done.stderr.strip().splitlines() or [""])[-1]
             # `rehearse` ends with 1 when a scenario failed: its figures stand all the same.
             result["ended_with_1"] = last
-        result["figures"] = figures(done.stdout)
+        written = Path((benchmark.figures_in or "").format(**places))
+        result["figures"] = figures(written.read_text() if written.is_file() else done.stdout)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     used_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return result | {
