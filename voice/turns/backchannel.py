@@ -19,7 +19,7 @@ _LINKS = frozenset(
 """Words that are seldom said alone, and that recognisers make of hums, coughs and laughter."""
 _CALLS = frozenset(
     "no nope yes yep stop wait hello agent operator human person representative cancel sorry "
-    "hang hold on excuse me".split()
+    "hang hold excuse".split()
 )
 """What callers say to be let in: no cough is taken for these alone."""
 LEAST_CONFIDENCE = 0.2
@@ -46,4 +46,5 @@ def were_words(heard: Transcript, *, wary: bool = False) -> bool:
     least = WARY_CONFIDENCE if wary else LEAST_CONFIDENCE
     words = heard.text.lower().split()
     sure = all(word.confidence >= least for word in heard.words)
-    return (sure or _CALLS.issuperset(words)) and any(word not in _LINKS for word in words)
+    said = [word for word in words if word not in _LINKS]
+    return bool(said) and (sure or _CALLS.issuperset(said))

@@ -18,7 +18,8 @@ from voice.types import FRAME_MS
 HOLD_ODDS = 1.0
 LED_UP_ODDS = 0.0
 """One of the two frames before has to be like somebody too: what is left of an echo is not."""
-SURE = 8.8
+SURE = 7.8
+SOON_SURE = 8.8
 SILERO_WEIGHT = 3.0
 """Silero's probability counts as much as so many log-odds of the networks."""
 HOLES_SILERO = 0.7
@@ -32,9 +33,7 @@ GONE = 0.0
 WARY_MS = 1_500
 """After a false alarm more is needed: coughs come in rows, and stuttering is worse than either."""
 WARY_ODDS = 3.0
-"""More with each false alarm, to fall silent again."""
-WARY_SURE = 2.0
-"""More, once, to be sure."""
+"""More with each false alarm, to fall silent again; once, to be sure."""
 LASTING_MS = 1_000
 LASTING_ODDS = 6.5
 LASTING_SILERO = 0.3
@@ -128,7 +127,7 @@ class Suspicion:
         if self._heard is None:
             return self._doubt(frame, goes_on)
         self._heard.append(frame)
-        found = decided(self._heard, WARY_SURE if self._alarms else 0.0)
+        found = decided(self._heard, WARY_ODDS if self._alarms else 0.0)
         self.lasted = goes_on and found is not BargeIn.CONFIRM
         if self.lasted:
             found = BargeIn.CONFIRM
@@ -189,7 +188,7 @@ def decided(heard: Sequence[Evidence], more: float = 0.0) -> BargeIn | None:
     certainty = sure_of(heard)
     last = since_ms >= LONGEST_HOLD_MS
     out = [frame.stands_out for frame in heard[-SILERO_FRAMES:] if not frame.hole]
-    sure = certainty >= SURE + more
+    sure = certainty >= (SURE if last else SOON_SURE) + more
     if len(out) < len(heard[-SILERO_FRAMES:]):
         # The networks were never trained on speech with holes, Silero bears them.
         sure = sure or heard_through_holes(heard)
