@@ -24,7 +24,12 @@ from nlu.training import acoustic_figures as figured
 from nlu.training import acoustic_measures as measures
 from nlu.training import acoustic_model_card as model_card
 from nlu.training.acoustic_augmentation import moved, mute
-from nlu.training.acoustic_balance import balanced, neutral_lift
+from nlu.training.acoustic_balance import (
+    balanced,
+    natural_rows,
+    neutral_lift,
+    unsure_of_natural,
+)
 from nlu.training.acoustic_blend import Blend, BlendSettings, fit, predict, to_onnx
 from nlu.training.acoustic_examples import (
     TEST_CONDITIONS,
@@ -60,16 +65,19 @@ LUNA_JIMENEZ = (
 
 @dataclass(frozen=True, slots=True)
 class AcousticSettings:
-    """What the shipped model was trained with. `natural_weight`: of a corpus of ordinary speech,
-    where one of acted feeling weighs 1. `neutral_share`: of callers' turns, where it is known; None
-    leaves neutral as often as it is in the training. `moved`: every row is learned from once more
-    with the voice moved by a part of this size (`acoustic_augmentation.moved`)."""
+    """What the shipped model was trained with. `natural_weight`: of a corpus of ordinary speech
+    for each one of acted feeling, which weighs 1. `neutral_certainty`: how sure the training may be
+    that it is neutral (`acoustic_balance.unsure_of_natural`). `neutral_share`: of callers' turns,
+    where it is known; None leaves neutral as often as it is in the training. `moved`: every row is
+    learned from once more with the voice moved by a part of this size
+    (`acoustic_augmentation.moved`)."""
 
     variations: int = 5
     most_rows: int = 7_000
     other_sounds: int = 800
     folds: int = 5
-    natural_weight: float = 0.15
+    natural_weight: float = 0.4
+    neutral_certainty: float = 0.5
     neutral_share: float | None = None
     moved: tuple[float, float] = (0.0, 0.6)
     blend: BlendSettings = field(default_factory=BlendSettings)
@@ -251,7 +259,9 @@ def _fit(parts: list[Examples], others: Rows, seed: int, settings: AcousticSetti
             kept.append(part)
     examples = together([*kept, *moved(kept, settings.moved, chance)])
     weights = balanced(examples, settings.natural_weight)
-    blend = fit(examples, others, weights, seed, settings.blend)
+    natural = natural_rows(examples)
+    examples = unsure_of_natural(examples, settings.neutral_certainty, chance)
+    blend = fit(examples, others, weights, natural, seed, settings.blend)
     share = settings.neutral_share
     blend.lift = 0.0 if share is None else neutral_lift(examples, weights, share)
     return blend

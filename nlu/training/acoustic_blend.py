@@ -36,10 +36,12 @@ _LARGE = 50_000
 
 @dataclass(frozen=True, slots=True)
 class BlendSettings:
-    """What the shipped model was trained with."""
+    """What the shipped model was trained with. `mild_natural`: how much less ordinary speech counts
+    for the member that gives arousal: the more of it, the worse arousal transfers."""
 
     linear_c: float = 0.004
     mild_c: float = 0.001
+    mild_natural: float = 0.25
     hidden: int = 256
     perceptrons: int = 2
     epochs: int = 24
@@ -112,9 +114,15 @@ class Blend(nn.Module):  # type: ignore[misc]
 
 
 def fit(
-    examples: Examples, others: Rows, weights: Numbers, seed: int, settings: BlendSettings
+    examples: Examples,
+    others: Rows,
+    weights: Numbers,
+    natural: npt.NDArray[np.bool_],
+    seed: int,
+    settings: BlendSettings,
 ) -> Blend:
-    """Fit every part on `examples`; `others` are rows of sounds that are no speech."""
+    """Fit every part on `examples`; `natural` [n] marks those of ordinary speech, `others` are rows
+    of sounds that are no speech."""
     # The same weights on every machine, and a process that may still be forked.
     torch.set_num_threads(1)
     torch.manual_seed(seed)
@@ -134,7 +142,8 @@ def fit(
     _copy(blend.linear, _logistic(standard, examples.label, weights, settings.linear_c))
     mild = ~examples.strong
     mild_rows, mild_labels = standard[mild], examples.label[mild]
-    _copy(blend.mild, _logistic(mild_rows, mild_labels, weights[mild], settings.mild_c))
+    mild_weights = (weights * np.where(natural, settings.mild_natural, 1.0))[mild]
+    _copy(blend.mild, _logistic(mild_rows, mild_labels, mild_weights, settings.mild_c))
     for at, perceptron in enumerate(blend.perceptrons):
         _fit_perceptron(perceptron, rows, examples.label, weights, seed + at, settings)
     _fit_kernel(blend, rows, examples.label, weights, seed, settings)
