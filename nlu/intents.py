@@ -22,6 +22,7 @@ import yaml
 
 from nlu.encoder import SentenceEncoder
 from nlu.errors import AttuneError
+from nlu.probabilities import softmax
 from nlu.spelling import SpellingLikeness
 from nlu.types import OTHER_INTENT, Intent, IntentScore, Language
 
@@ -138,7 +139,7 @@ class IntentClassifier:
         """The chance of each intent; what is missing to 1 is the chance of something else."""
         scores = self._scores.of(text, vector)
         known = self._calibration.known(float(scores.max()), self._strangers.likest(text, vector))
-        return _softmax(scores * self._calibration.sharpness) * known
+        return softmax(scores * self._calibration.sharpness) * known
 
 
 def without(intent: Intent, name: str) -> Intent:
@@ -290,7 +291,7 @@ def _calibrate(scores: _Scores, strangers: _Strangers) -> _Calibration:
     inside, intents = inside[usable], scores.intents[usable]
     grid = np.geomspace(3, 60, 40)
     losses = [
-        -np.log(_softmax(inside * sharp)[np.arange(len(inside)), intents] + 1e-9).mean()
+        -np.log(softmax(inside * sharp)[np.arange(len(inside)), intents] + 1e-9).mean()
         for sharp in grid
     ]
     sharpness = float(grid[int(np.argmin(losses))])
@@ -318,8 +319,3 @@ def _logistic(known: Matrix, strange: Matrix) -> tuple[Matrix, float]:
         curvature += np.diag(held_back)
         found = found - np.clip(np.linalg.solve(curvature, gradient), -4, 4)
     return np.asarray([max(found[0], 1.0), min(found[1], 0.0)]), float(found[2])
-
-
-def _softmax(scores: Matrix) -> Matrix:
-    raised = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))

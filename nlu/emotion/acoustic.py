@@ -22,6 +22,7 @@ from nlu.emotion.fitness import InputHealth, reason_to_abstain
 from nlu.emotion.frames import HOP, HOPS_PER_S, RATE_HZ, Frames, Table, describe, join
 from nlu.emotion.trust import Trust, doubt_signals
 from nlu.errors import AttuneError
+from nlu.probabilities import softmax
 from nlu.types import CallerAudio, Emotion, EmotionEstimate, Grant, Intensity, Samples, Source
 
 PURPOSE = "emotion_voice"
@@ -116,11 +117,11 @@ class AcousticModel:
         if strangeness > self._most_strange:
             return _abstain("out of domain: unlike any voice the model was trained on")
         members, mild = scores[:, :-1] / self._temperature, scores[:, -1] / self._temperature
-        blended = self._service(_softmax(members.mean(1)))
-        arousal, valence = (_softmax(mild) @ place for place in (self._arousal, self._valence))
+        blended = self._service(softmax(members.mean(1)))
+        arousal, valence = (softmax(mild) @ place for place in (self._arousal, self._valence))
         signals = doubt_signals(
             blended,
-            self._service(_softmax(members)),
+            self._service(softmax(members)),
             arousal,
             self._label_arousal,
             np.asarray([speech.snr_db]),
@@ -251,11 +252,6 @@ def _check(grant: Grant) -> None:
 
 def _abstain(reason: str) -> EmotionEstimate:
     return EmotionEstimate.abstain(Source.VOICE, reason)
-
-
-def _softmax(scores: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    raised = np.exp(scores - scores.max(-1, keepdims=True), dtype=np.float64)
-    return np.asarray(raised / raised.sum(-1, keepdims=True))
 
 
 def _intensity(probabilities: np.ndarray[Any, Any], strength: float) -> Intensity:

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nlu.errors import AttuneError
+from nlu.probabilities import softmax
 from nlu.types import Conflict, ConflictKind, Emotion, EmotionEstimate, Intensity, Source
 
 Row = npt.NDArray[np.float64]
@@ -232,12 +233,6 @@ def _log(probabilities: Row, floor: float) -> Row:
     """Floored, so that a class a source cannot name is doubted and not forbidden; the voice's floor
     is higher, since a voice unlike its training may be surely neutral and wrong."""
     return np.asarray(np.log(np.maximum(probabilities, floor)))
-
-
-def softmax(logits: Row) -> Row:
-    """Probabilities [n, k] of logits [n, k]."""
-    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
 
 def pool_of(written: Mapping[str, Any]) -> Pool:

@@ -13,6 +13,7 @@ from nlu.emotion.intensity import intensity_of
 from nlu.emotion.phrase_bank import EMOTIONS, PhraseBank, closeness
 from nlu.emotion.words_model import WordsModel
 from nlu.encoder import SentenceEncoder
+from nlu.probabilities import softmax
 from nlu.types import Emotion, EmotionEstimate, Grant, Intensity, Source
 from nlu.wordpiece import plain
 
@@ -91,7 +92,7 @@ class TextModel:
         strongest = max(parts, key=_felt, default=whole)
         if _felt(strongest) > _felt(whole):
             whole = (1 - _SHARE_OF_PART) * whole + _SHARE_OF_PART * strongest
-        return _softmax(whole * (0.5 + 0.5 * min(1.0, asr_confidence)))
+        return softmax(whole * (0.5 + 0.5 * min(1.0, asr_confidence)))
 
     def _logits(self, texts: Sequence[str]) -> list[npt.NDArray[np.float64]]:
         found = []
@@ -138,12 +139,7 @@ def parts_of(text: str) -> list[str]:
 
 def _felt(logits: npt.NDArray[np.float64]) -> float:
     """The chance of any feeling but neutral."""
-    return float(1 - _softmax(logits)[0])
-
-
-def _softmax(logits: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    raised = np.exp(logits - logits.max())
-    return np.asarray(raised / raised.sum())
+    return float(1 - softmax(logits)[0])
 
 
 def estimate_from(text: str, chances: npt.NDArray[np.float64]) -> EmotionEstimate:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nlu.emotion.trust import Trust, doubt_signals
+from nlu.probabilities import softmax
 from nlu.training.acoustic_examples import Examples, Numbers, together
 from nlu.training.corpora import LABELS
 from nlu.types import Emotion
@@ -126,12 +127,6 @@ def arousal_first(probabilities: Numbers) -> Numbers:
     return np.column_stack(
         [calm_share * neutral, agitated_share * happy, calm_share * sad, agitated_share * angry]
     )
-
-
-def softmax(scores: Numbers) -> Numbers:
-    """Along the last axis."""
-    raised = np.exp(scores - scores.max(-1, keepdims=True))
-    return np.asarray(raised / raised.sum(-1, keepdims=True))
 
 
 def fold(probabilities: Numbers, groups: Groups) -> Numbers:

@@ -14,6 +14,7 @@ from nlu.emotion.labels import EKMAN, GOEMOTIONS, SENTIMENT, heads
 from nlu.emotion.phrase_bank import EMOTIONS, PhraseBank, closeness
 from nlu.emotion.words_model import LABELS, WordsModel
 from nlu.encoder import Encoder
+from nlu.probabilities import softmax
 from nlu.training import service
 from nlu.training import texts as corpora
 
@@ -153,7 +154,7 @@ def blended(
 ) -> Matrix:
     """Chances of the seven emotions: [texts, 7]."""
     desk, scores, close = evidence(model, bank, encoder, texts)
-    return _softmax(blend[0] * desk + blend[1] * scores + blend[2:] + close)
+    return softmax(blend[0] * desk + blend[1] * scores + blend[2:] + close)
 
 
 def _fit_blend(model: WordsModel, encoder: Encoder, data: Path, dev: Split, seed: int) -> Matrix:
@@ -187,7 +188,7 @@ def fit_weights(
     hit = np.arange(len(goal)), goal
 
     def loss(found: Matrix) -> tuple[float, Matrix]:
-        chances = _softmax(found[0] * desk + found[1] * scores + found[2:] + close)
+        chances = softmax(found[0] * desk + found[1] * scores + found[2:] + close)
         value = -(weight * np.log(chances[hit] + 1e-12)).sum() + 1e-3 * (found[2:] ** 2).sum()
         chances[hit] -= 1
         slope = weight[:, None] * chances
@@ -258,8 +259,3 @@ def _label_temperature(logits: Matrix, wanted: npt.NDArray[np.bool_]) -> float:
     return float(
         min(grid, key=lambda one: label_ece(1 / (1 + np.exp(-part / one)), wanted[:, :LABELS]))
     )
-
-
-def _softmax(logits: Matrix) -> Matrix:
-    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
