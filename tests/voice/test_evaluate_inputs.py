@@ -57,6 +57,15 @@ def test_recordings_of_the_same_name_get_files_of_their_own(tmp_path: Path) -> N
     assert found.jobs == alone.jobs
 
 
+def test_a_table_among_the_recordings_is_told_where_it_belongs(tmp_path: Path) -> None:
+    table = manifest(tmp_path, "path", str(sound(tmp_path / "a.wav")))
+
+    found = gather([str(table)])
+
+    assert found.jobs == ()
+    assert found.failures[0].reason == f"{table} is a table; give it with --manifest."
+
+
 def test_what_does_not_exist_is_a_failure_and_the_rest_goes_on(tmp_path: Path) -> None:
     sound(tmp_path / "a.wav")
 

@@ -100,6 +100,8 @@ def gather(
                 found |= {
                     each.absolute(): _stem(each.relative_to(path)) for each in sorted(recordings)
                 }
+            elif path.suffix.lower() == ".csv":
+                failures.append(Failure(text, f"{path} is a table; give it with --manifest."))
             else:
                 found.setdefault(path.absolute(), _stem(Path(path.name)))
     told = {row.path.absolute(): row for row in rows}
