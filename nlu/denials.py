@@ -58,13 +58,13 @@ def without_denied(text: str) -> str:
 
     Where nothing else was said, the caller is taken at the word: calm.
     """
-    plain = text.replace("’", "'")
-    if _STILL.search(plain):
+    said = plain = text.replace("’", "'")
+    if _STILL.search(said):
         return text
-    found = _DENIED.search(plain)
-    if found is not None and not _MORE.search(plain[found.end() :]):
-        left = _DENIED.sub(" ", plain).strip(" ,.;")
+    found = _DENIED.search(said)
+    if found is not None and not _MORE.search(said[found.end() :]):
+        left = _DENIED.sub(" ", said).strip(" ,.;")
         left = re.sub(r"^(?:and|but|so)\b\s*", "", left)
         plain = left if len(left.split()) > 1 else "I am calm"
     turned = _UNPRAISED.sub(_DISPLEASED, plain)
-    return text if turned == text.replace("’", "'") else turned
+    return text if turned == said else turned

@@ -293,7 +293,7 @@ def stop_silence(policies: Sequence[EndpointPolicy], pause: Pause) -> StopSilenc
     """The first opinion, raised to this caller's own habit.
 
     A caller who has paused and gone on is given a little more than their median such pause, but at
-    most a quarter more than anybody: what is surely finished stays quickly answered.
+    most a fifth more than anybody: what is surely finished stays quickly answered.
     """
     verdict = next(
         (opinion for policy in policies if (opinion := policy.judge(pause)) is not None),
