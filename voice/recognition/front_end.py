@@ -6,11 +6,12 @@ a constant and need seconds to learn better: on `audio_samples` 16 % of words wr
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from voice.recognition.sphinx_library import Decoder
 from voice.recognition.telephone import BandMap, BandStream, Floats, is_telephone_band
 from voice.types import Pcm
 
@@ -39,7 +40,7 @@ class FrontEnd(Protocol):
         """Pass on what is still held back, before the segment is closed."""
 
 
-def open_front_end(decoder: Any, heard: Pcm, telephone: bool | None) -> FrontEnd:
+def open_front_end(decoder: Decoder, heard: Pcm, telephone: bool | None) -> FrontEnd:
     """The front end for a turn that begins with `heard` (about a second, int16 at 16 kHz)."""
     if is_telephone_band(heard) if telephone is None else telephone:
         return TelephoneFrontEnd(decoder, BandMap.load())
@@ -51,7 +52,7 @@ class ClearFrontEnd:
 
     telephone = False
 
-    def __init__(self, decoder: Any, heard: Pcm) -> None:
+    def __init__(self, decoder: Decoder, heard: Pcm) -> None:
         self._decoder = decoder
         decoder.set_cmn(_written(_channel_mean(decoder, heard)))
 
@@ -72,7 +73,7 @@ class TelephoneFrontEnd:
 
     telephone = True
 
-    def __init__(self, decoder: Any, band_map: BandMap) -> None:
+    def __init__(self, decoder: Decoder, band_map: BandMap) -> None:
         self._decoder = decoder
         self._stream = BandStream(band_map)
         self._mean = _written(band_map.mean)
@@ -95,7 +96,7 @@ class TelephoneFrontEnd:
             self._decoder.process_cep(np.ascontiguousarray(cepstra).tobytes())
 
 
-def _channel_mean(decoder: Any, heard: Pcm) -> Mean:
+def _channel_mean(decoder: Decoder, heard: Pcm) -> Mean:
     """The mean cepstrum of `heard`, drawn a little to the usual one."""
     usual = decoder.current_search()
     decoder.activate_search(CHANNEL_SEARCH)

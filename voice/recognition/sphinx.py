@@ -15,10 +15,9 @@ from __future__ import annotations
 
 import re
 import threading
-import warnings
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
@@ -26,6 +25,7 @@ from nlu.types import Transcript, Word
 from voice.recognition.domain_model import DomainModel
 from voice.recognition.front_end import CHANNEL_SEARCH, FrontEnd, open_front_end
 from voice.recognition.silence import MIN_VOICED_MS, VoicedCounter, has_speech
+from voice.recognition.sphinx_library import Decoder, open_decoder
 from voice.types import FRAME_MS, RATE_HZ, AudioFrame, Expectation, Pcm
 
 _NUMBERS = frozenset(("order_number", "account_number", "card_number", "digits", "phone"))
@@ -61,7 +61,7 @@ class SphinxRecognizer:
         self.reason = reason
         self.telephone = telephone
         self._model = model
-        self._idle: list[Any] = [self._load()]
+        self._idle: list[Decoder] = [self._load()]
         self._lock = threading.Lock()
 
     def stream(self, expectation: Expectation = Expectation()) -> SphinxStream:  # noqa: B008
@@ -69,28 +69,23 @@ class SphinxRecognizer:
         with self._lock:
             decoder = self._idle.pop() if self._idle else None
         decoder = decoder or self._load()
-        with warnings.catch_warnings():
-            # Called deprecated, yet without it the noise statistics of the turn before stay, and
-            # the same turn gets other confidences.
-            warnings.simplefilter("ignore", DeprecationWarning)
-            decoder.start_stream()
+        # Without it the noise statistics of the turn before stay, and the same turn gets other
+        # confidences.
+        decoder.start_stream()
         search = _search_for(expectation.expects)
         decoder.activate_search(search)
         return SphinxStream(self, decoder, reopens=search is not None)
 
-    def give_back(self, decoder: Any) -> None:
+    def give_back(self, decoder: Decoder) -> None:
         """Take a decoder back for the next stream."""
         with self._lock:
             self._idle.append(decoder)
 
-    def _load(self) -> Any:
+    def _load(self) -> Decoder:
         import pocketsphinx
 
-        decoder = pocketsphinx.Decoder(
-            lm=str(self._model.language_model),
-            dict=str(self._model.dictionary),
-            loglevel="FATAL",
-        )
+        acoustic_model = Path(pocketsphinx.get_model_path("en-us/en-us"))
+        decoder = open_decoder(acoustic_model, self._model.language_model, self._model.dictionary)
         decoder.add_lm_file(_NUMBER_SEARCH, str(self._model.number_model))
         decoder.add_lm_file(_EMAIL_SEARCH, str(self._model.email_model))
         decoder.add_keyphrase(CHANNEL_SEARCH, "hello")
@@ -119,7 +114,7 @@ class _Closed:
 class SphinxStream:
     """One turn being recognised."""
 
-    def __init__(self, recognizer: SphinxRecognizer, decoder: Any, *, reopens: bool) -> None:
+    def __init__(self, recognizer: SphinxRecognizer, decoder: Decoder, *, reopens: bool) -> None:
         self._recognizer = recognizer
         self._decoder = decoder
         self._words: list[Word] = []
@@ -134,6 +129,7 @@ class SphinxStream:
         self._backlog: deque[Pcm] = deque()
         self._closed: _Closed | None = None
         self._reopens = reopens
+        self._freed = False
 
     def accept(self, frame: AudioFrame) -> None:
         """Take the next frame."""
@@ -156,8 +152,8 @@ class SphinxStream:
         """The words so far; may change."""
         words = [word.text for word in self._words]
         decoding = self._open and self._front_end is not None
-        if decoding and (hypothesis := self._decoder.hyp()):
-            words += [_VARIANT.sub("", word) for word in hypothesis.hypstr.split()]
+        if decoding:
+            words += [_VARIANT.sub("", word) for word in self._decoder.words().split()]
         return " ".join(words)
 
     def final(self) -> Transcript:
@@ -170,13 +166,13 @@ class SphinxStream:
 
     def close(self) -> None:
         """Give the decoder back."""
-        if self._decoder is None:
+        if self._freed:
             return
         if self._open and self._front_end is not None:
             self._decoder.end_utt()
         self._open = False
         self._recognizer.give_back(self._decoder)
-        self._decoder = None
+        self._freed = True
 
     def _begin(self) -> None:
         self._open = True
@@ -240,7 +236,7 @@ class SphinxStream:
             np.concatenate(heard), telephone=front_end.telephone
         ):
             return
-        for segment in self._decoder.seg() or ():
+        for segment in self._decoder.seg():
             if _NOT_WORDS.match(segment.word):
                 continue
             self._words.append(
@@ -248,7 +244,7 @@ class SphinxStream:
                     _VARIANT.sub("", segment.word),
                     self._segment_ms + segment.start_frame * _FRAME_MS,
                     self._segment_ms + (segment.end_frame + 1) * _FRAME_MS,
-                    min(1.0, float(segment.prob)),
+                    min(1.0, segment.prob),
                 )
             )
 
