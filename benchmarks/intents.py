@@ -69,6 +69,10 @@ def main() -> None:
                 found["Banking77, 15 % word errors"].append(score(shots, noisy, [], encoder))
         shots, rest = halves(seed, options.phrases)
         found["retail pack, phrases held out"].append(score(shots, rest, strange, encoder))
+    for name in ("retail", "bank"):
+        whole = IntentClassifier(load_pack(name).language(), encoder)
+        other = np.mean([whole.classify(text).name == OTHER_INTENT for text in strange])
+        print(json.dumps({"set": f"{name} pack as shipped", "out_of_scope_rejected": other}))
     for name, runs in found.items():
         mean = {key: round(float(np.mean([run[key] for run in runs])), 4) for key in runs[0]}
         print(json.dumps({"set": name, "phrases": options.phrases, "runs": len(runs), **mean}))

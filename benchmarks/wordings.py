@@ -1,6 +1,6 @@
 """How wordings that nothing was made from fare: signals, sarcasm, and the packs' intents.
 
-    python benchmarks/wordings.py [--set unseen|second|third|fourth] [--errors 0.1] [--misses 20]
+    python benchmarks/wordings.py [--set unseen|second|third|fourth|figures] [--errors 0.1]
 
 The lists in `benchmarks/wordings/` were written before any was tried, and all but `fourth` have
 been mended on since: their figures say that nothing regressed. `fourth` was tried at the end only.
@@ -144,7 +144,9 @@ def intents(name: str, texts: dict[str, list[str]], errors: float, misses: int) 
 
 def main() -> None:
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--set", choices=("unseen", "second", "third", "fourth"), default="unseen")
+    asked.add_argument(
+        "--set", choices=("unseen", "second", "third", "fourth", "figures"), default="unseen"
+    )
     asked.add_argument("--errors", type=float, default=0.0)
     asked.add_argument("--misses", type=int, default=0, help="show so many of each kind")
     asked.add_argument("--only", choices=("signals", "feelings", "intents"), default=None)

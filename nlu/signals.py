@@ -122,15 +122,12 @@ class _Signal:
         """`text` without what only looks like the signal."""
         return text if self.mask is None else self.mask.sub(_STRUCK, text)
 
-    def is_like(self, text: str, likeness: float) -> bool:
-        """Whether so much likeness to the examples is enough in `text`."""
+    def is_like(self, text: str, sentence: str, likeness: float) -> bool:
+        """Whether so much likeness to the examples is enough in `text`, a part of `sentence`."""
         with_cue = _LIKE_WITH_CUE.get(self.name, _LIKE_ELSE_WITH_CUE)
-        if likeness < with_cue:
+        if likeness < with_cue or text not in self.masked(sentence):
             return False
-        masked = self.masked(text)
-        if masked != text:
-            return False
-        told = self.cue is not None and self.cue.search(masked) is not None
+        told = self.cue is not None and self.cue.search(text) is not None
         return likeness >= (with_cue if told else _LIKE.get(self.name, _LIKE_ELSE))
 
 
@@ -152,19 +149,22 @@ def find_signals(text: str) -> frozenset[str]:
 
 def _alike(sentences: list[str], found: set[str]) -> set[str]:
     """The signals that no pattern finds but that a clause resembles."""
-    clauses = [part for sentence in sentences[:_MOST_CLAUSES] for part in _clauses(sentence)]
-    clauses = [part[:_MOST_LIKENED] for part in clauses[:_MOST_CLAUSES]]
-    clauses = [part for part in clauses if not _is_stuck(part)]
+    parts = [
+        (part[:_MOST_LIKENED], sentence)
+        for sentence in sentences[:_MOST_CLAUSES]
+        for part in _clauses(sentence)
+    ][:_MOST_CLAUSES]
+    parts = [(part, sentence) for part, sentence in parts if not _is_stuck(part)]
     encoder, prototypes = _likeness()
-    scores = prototypes.score(encoder.encode(clauses))
+    scores = prototypes.score(encoder.encode([part for part, _ in parts]))
     named = {signal.name: signal for signal in _signals()}
     return {
         name
         for name, column in zip(prototypes.names, np.asarray(scores).T, strict=True)
         if name not in found
         and any(
-            named[name].is_like(part, float(score))
-            for part, score in zip(clauses, column, strict=True)
+            named[name].is_like(part, sentence, float(score))
+            for (part, sentence), score in zip(parts, column, strict=True)
         )
     }
 

@@ -27,19 +27,24 @@ class SpellingLikeness:
         self._rarity = np.asarray(
             [math.log((1 + len(phrases)) / (1 + count)) + 1 for count in seen.values()], np.float32
         )
-        self._phrases = np.zeros((len(phrases), len(seen)), np.float32)
-        for row, grams in zip(self._phrases, found, strict=True):
-            columns, values = self._weighted(grams)
-            row[columns] = values
+        self._weights = [self._weighted(grams) for grams in found]
+        # By gram, since a text asks for a few hundred of them: a row each is read in one go.
+        self._by_gram = np.zeros((len(seen), len(phrases)), np.float32)
+        for at, (columns, values) in enumerate(self._weights):
+            self._by_gram[columns, at] = values
 
     def to_phrases(self, text: str) -> npt.NDArray[np.float32]:
         """The cosine of `text` to each phrase: float32 [len(phrases)]."""
-        columns, values = self._weighted(_grams(text))
-        return np.asarray(self._phrases[:, columns] @ values, np.float32)
+        return self._to_phrases(*self._weighted(_grams(text)))
 
     def between_phrases(self) -> npt.NDArray[np.float32]:
         """The cosine of each phrase to each: float32 [len(phrases), len(phrases)]."""
-        return self._phrases @ self._phrases.T
+        return np.stack([self._to_phrases(*weights) for weights in self._weights])
+
+    def _to_phrases(
+        self, columns: npt.NDArray[np.intp], values: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.float32]:
+        return np.asarray(values @ self._by_gram[columns], np.float32)
 
     def _weighted(
         self, grams: Counter[str]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -44,6 +44,8 @@ MAX_CHARACTERS = 20_000
 
 _WORD = re.compile(r"\w+")
 _GIVEN = {"order_number", "account_number", "card_number", "digits", "email", "phone", "name"}
+_PART_OF_WISH = {"name"}
+"""What may be a part of the wish itself; a code's digits only blur what is wanted."""
 _CARRIERS = set(
     "the my it s its is that would be a an this so okay ok yes yeah sure well um uh hi sorry i said"
     " order account card customer reference phone telephone mobile email e mail address name"
@@ -134,13 +136,12 @@ class Understander:
         return None if grant is None else _acoustic().stream(rate_hz, grant)
 
     def _intent(self, text: str, entities: tuple[Entity, ...]) -> Intent:
-        if (
-            not text.strip()
-            or self._only_names(text)
-            or _only_gives(text[:MAX_CHARACTERS], entities)
-        ):
+        text = text[:MAX_CHARACTERS]
+        given = [entity for entity in entities if entity.type in _GIVEN]
+        if not text.strip() or self._only_names(text) or _only_gives(text, given):
             return Intent(OTHER_INTENT, 1.0)
-        return self._intents.classify(text[:MAX_CHARACTERS])
+        codes = [entity for entity in given if entity.type not in _PART_OF_WISH]
+        return self._intents.classify(_without(text, codes) if codes else text)
 
     def _only_names(self, text: str) -> bool:
         """Whether nothing but a thing of the trade is named ("yes, the blender"): that answers a
@@ -175,15 +176,20 @@ class Understander:
         return self._feeling.estimate(felt, grant, transcript.confidence)
 
 
-def _only_gives(text: str, entities: tuple[Entity, ...]) -> bool:
-    """Whether the words only hand over a number, an address or a name ("it's order 44172"): that
-    is an answer and no new request, whatever intent it resembles."""
-    given = [entity for entity in entities if entity.type in _GIVEN]
-    rest = "".join(
-        " " if any(entity.start <= at < entity.end for entity in given) else character
-        for at, character in enumerate(text)
-    )
-    return bool(given) and all(word in _CARRIERS for word in _WORD.findall(rest.lower()))
+def _only_gives(text: str, given: Sequence[Entity]) -> bool:
+    """Whether the words only hand over what is `given`, a number, an address or a name ("it's order
+    44172"): that is an answer and no new request, whatever intent it resembles."""
+    rest = _without(text, given).lower()
+    return bool(given) and all(word in _CARRIERS for word in _WORD.findall(rest))
+
+
+def _without(text: str, entities: Sequence[Entity]) -> str:
+    """`text` without the words that make up `entities`."""
+    kept, end = [], 0
+    for entity in sorted(entities, key=lambda one: one.start):
+        kept.append(text[end : max(end, entity.start)])
+        end = max(end, entity.end)
+    return " ".join((*kept, text[end:]))
 
 
 def _judge(audio: CallerAudio, grant: Grant) -> tuple[EmotionEstimate, Mapping[str, float]]:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nlu.colloquial import plainly
 from nlu.encoder import Encoder
 from nlu.errors import AttuneError
 from nlu.intents import IntentClassifier, split_clauses
@@ -162,3 +163,47 @@ def _shared() -> IntentClassifier:
     if not _SHARED:
         _SHARED.append(IntentClassifier(Language(PHRASES), Encoder.load()))
     return _SHARED[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "is my flight to Oslo on time",
+        "could I have an appointment with the doctor",
+        "what's the balance of my savings account",
+        "hang on there is someone at the door",
+        "how many days until Christmas",
+    ],
+)
+def test_what_is_asked_at_another_desk_is_something_else(
+    classifier: IntentClassifier, text: str
+) -> None:
+    assert classifier.classify(text).name == OTHER_INTENT
+
+
+def test_another_trades_question_is_a_pack_s_own_where_the_pack_knows_it() -> None:
+    trips = {
+        **PHRASES,
+        "flight": (
+            "is my flight on time",
+            "has my flight been delayed",
+            "which gate does my flight leave from",
+            "when does the plane take off",
+            "is the flight to Rome cancelled",
+            "what time does my flight land",
+            "my flight was cancelled",
+            "can I change my flight",
+            "can you check whether my flight is late",
+            "I missed my flight",
+        ),
+    }
+    classifier = IntentClassifier(Language(trips), Encoder.load())
+    assert classifier.classify("can you check if my flight is delayed").name == "flight"
+
+
+def test_everyday_words_mean_what_plain_ones_mean(classifier: IntentClassifier) -> None:
+    said = classifier.classify("any chance you could say where me parcel's gone walkabout to")
+    assert said.name == "track"
+    assert classifier.classify("ain't got my dosh back").name == "refund"
+    assert plainly("twelve quid") == plainly("twelve pounds")
+    assert plainly("he packed up my order") == "he packed up my order"

@@ -581,3 +581,36 @@ def test_a_figure_of_speech_or_a_death_of_the_past_is_no_danger(text: str) -> No
 def test_a_word_without_end_is_read_at_once() -> None:
     assert find_signals("a" * 100_000) == frozenset()
     assert find_signals("a" * 10_000 + " I want a person") == find_signals("I want a person")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "my wife will murder me if it isn't here by Friday",
+        "mum will kill me if I lose this order",
+        "I'm dying for a cup of tea while you look",
+        "these heels are killing me",
+        "I'd sooner die than shop with you again",
+        "that price is suicide",
+        "I'm going to explode if it is late again",
+        "where's my nail gun",
+        "I almost fainted when I saw the price",
+    ],
+)
+def test_a_figure_of_speech_is_no_alarm(text: str) -> None:
+    assert not find_signals(text) & {"self_harm", "threat", "medical_danger"}
+
+
+@pytest.mark.parametrize(
+    ("text", "signal"),
+    [
+        ("my ex is going to kill me if he finds out where I am", "threat"),
+        ("this is killing me and I want to end my life", "self_harm"),
+        ("the debt is killing me I'm going to hang myself", "self_harm"),
+        ("I've got a rope in the garage and I've thought about using it", "self_harm"),
+        ("I'm sat on the edge of the bridge", "self_harm"),
+        ("I nearly fainted when I stood up and now I can't breathe", "medical_danger"),
+    ],
+)
+def test_an_alarm_is_heard_beside_a_figure_of_speech(text: str, signal: str) -> None:
+    assert signal in find_signals(text)

@@ -223,3 +223,10 @@ def test_sincere_thanks_stay_glad(mind: Understander) -> None:
 def test_sarcasm_does_not_make_a_feeling_without_consent(mind: Understander) -> None:
     result = mind.understand(Transcript("fantastic, broken again"), grants={})
     assert result.words.abstained == "no consent to read feeling from words"
+
+
+@pytest.mark.parametrize("number", ["44120", "double four one two oh", "4 4 1 2 0"])
+def test_the_digits_of_a_number_do_not_blur_what_is_wanted(mind: Understander, number: str) -> None:
+    with_number = mind.understand(Transcript(f"please track order {number} for me"), grants={})
+    without = mind.understand(Transcript("please track order for me"), grants={})
+    assert with_number.intent == without.intent
