@@ -5,6 +5,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("attune", deadline=None)
+settings.load_profile("attune")
 
 _HOME = Path(tempfile.gettempdir()) / f"attune-tests-{os.getuid()}"
 

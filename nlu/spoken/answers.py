@@ -20,6 +20,7 @@ _NO = (
     r"that's wrong|that is wrong|incorrect|that's not right|that is not right|wrong|"
     r"i don't|i do not|i'm not|i am not|i didn't|it isn't|it's not|absolutely not|definitely not|"
     r"of course not|"
+    r"not at the moment|not at present|not today|not yet|"
     r"certainly not|i'd rather not|i'd rather you (?:didn't|don't|not)|i would rather not|"
     r"better not|rather not|please don't|no way|not right now|not now|i'd prefer not"
 )
@@ -37,7 +38,8 @@ _BARE = re.compile(
 )
 _SWAPPED = re.compile(r"(?i)^\s*(?:yeah|yes)[\s,]+no\b(?!\s+(?:problem|worries))")
 _MEANS_YES = re.compile(
-    r"(?i)^\s*no[\s,]+(?:that's|that is|it's|you're) (?:fine|ok|okay|right|good)"
+    r"(?i)^\s*i (?:wouldn't|would not|won't) say no\b|"
+    r"^\s*no[\s,]+(?:that's|that is|it's|you're) (?:fine|ok|okay|right|good)"
 )
 _POLITE_NO = re.compile(r"(?i)^\s*(?:no problem|no worries)")
 _LATER = re.compile(

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Literal
 
 from nlu.spoken.cardinals import TENS, UNITS, below_hundred, cardinal, ordinal, word_at
+from nlu.spoken.named_days import named_day
 from nlu.spoken.tokens import Found, Taken, Token, touching
 
 Order = Literal["MDY", "DMY"]
@@ -167,6 +168,7 @@ def _read(
         or _counted(tokens, place, today)
         or _weekday(tokens, place, today, past)
         or _last_or_next(tokens, place, today)
+        or named_day(tokens, place, today, past)
     )
     return relative or _calendar(tokens, place, today, past)
 
@@ -277,7 +279,7 @@ def _clamped(year: int, month: int, day: int) -> date:
 def _weekday(
     tokens: list[Token], place: int, today: date, past: bool
 ) -> tuple[date, int, float] | None:
-    """ "last Tuesday", "next Friday", "on Monday", "this Thursday"."""
+    """ "last Tuesday", "next Friday", "on Monday", "this Thursday", "Monday week"."""
     which = word_at(tokens, place)
     modified = which in ("last", "next", "this", "past", "coming")
     at = place + modified
@@ -288,6 +290,8 @@ def _weekday(
     if which in ("last", "past") or (past and not modified):
         return today - timedelta(days=back or 7), at + 1, 1.0 if modified else 0.8
     ahead = (day - today.weekday()) % 7
+    if word_at(tokens, at + 1) == "week" and word_at(tokens, at + 2) in _AFTER_A_DAY | {"", "."}:
+        return today + timedelta(days=(ahead or 7) + 7), at + 2, 0.9
     if which == "this":
         return today + timedelta(days=ahead), at + 1, 0.9
     return today + timedelta(days=ahead or 7), at + 1, 0.9

@@ -111,6 +111,9 @@ def _said(tokens: list[Token], place: int, currency: str) -> tuple[Found, int] |
     note = _NOTES.get(tokens[place].word)
     if note is not None:
         return _found(tokens, place, place + 1, Decimal(note[0]), note[1], 1.0)
+    priced = _priced(tokens, place) or _one_and_cents(tokens, place) or _half_of(tokens, place)
+    if priced is not None:
+        return priced
     amount = decimal(tokens, place)
     if amount is None and tokens[place].is_number:
         return None
@@ -129,6 +132,44 @@ def _said(tokens: list[Token], place: int, currency: str) -> tuple[Found, int] |
     if cents is not None:
         value, after = value + Decimal(cents[0]) / 100, cents[1]
     return _found(tokens, place, after, value, code, 1.0)
+
+
+def _priced(tokens: list[Token], place: int) -> tuple[Found, int] | None:
+    """ "nineteen ninety five dollars", as on a price tag; "three fifty dollars" is hundreds."""
+    whole = below_hundred(tokens, place)
+    cents = below_hundred(tokens, whole[1]) if whole is not None else None
+    if whole is None or cents is None or cents[0] < 10:
+        return None
+    unit = _unit(tokens, cents[1])
+    if unit is None:
+        return None
+    tagged = cents[0] % 10 == 9 or cents[0] == 95
+    if whole[0] >= 10 or tagged:
+        value = whole[0] + Decimal(cents[0]) / 100
+        return _found(tokens, place, unit[1], value, unit[0], 0.8)
+    return _found(tokens, place, unit[1], Decimal(whole[0] * 100 + cents[0]), unit[0], 0.5)
+
+
+def _one_and_cents(tokens: list[Token], place: int) -> tuple[Found, int] | None:
+    """ "a dollar fifty"; "a pound of flour" is no sum."""
+    if tokens[place].word not in ("a", "one"):
+        return None
+    unit = _unit(tokens, place + 1)
+    cents = _cents(tokens, unit[1]) if unit is not None else None
+    if unit is None or cents is None:
+        return None
+    return _found(tokens, place, cents[1], 1 + Decimal(cents[0]) / 100, unit[0], 0.9)
+
+
+def _half_of(tokens: list[Token], place: int) -> tuple[Found, int] | None:
+    """ "half a million dollars"."""
+    if tokens[place].word != "half" or word_at(tokens, place + 1) not in ("a", "an"):
+        return None
+    amount = decimal(tokens, place + 1)
+    unit = _unit(tokens, amount[1]) if amount is not None else None
+    if amount is None or unit is None:
+        return None
+    return _found(tokens, place, unit[1], amount[0] / 2, unit[0], 0.9)
 
 
 def _typed_fraction(tokens: list[Token], value: Decimal, after: int) -> tuple[Decimal, int]:

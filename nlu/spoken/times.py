@@ -95,11 +95,14 @@ def _past_or_to(tokens: list[Token], place: int) -> _Clock | None:
 
 
 def _half_hour(tokens: list[Token], place: int) -> _Clock | None:
-    """ "after half five" is half past five."""
-    if tokens[place].word != "half" or word_at(tokens, place - 1) not in _CLOCK_BEFORE:
+    """ "after half five" is half past five, as is "half five in the evening"."""
+    if tokens[place].word != "half":
         return None
     hour = _small(tokens, place + 1)
     if hour is None or not 1 <= hour[0] <= 12:
+        return None
+    told = word_at(tokens, place - 1) in _CLOCK_BEFORE
+    if not told and _half_of_day(tokens, hour[1])[0] is None:
         return None
     return hour[0], 30, hour[1], False
 

@@ -78,6 +78,10 @@ def test_what_was_asked_for_decides_what_a_number_is() -> None:
         ("half past four", ["time 16:30"]),
         ("half past four in the morning", ["time 04:30"]),
         ("at noon on december twenty fifth", ["time 12:00", "date 2026-12-25"]),
+        ("Monday week", ["date 2026-12-07"]),
+        ("on Christmas Eve please", ["date 2026-12-24"]),
+        ("by the end of the month", ["date 2026-11-30"]),
+        ("half nine in the morning", ["time 09:30"]),
         ("the third of march twenty twenty six", ["date 2026-03-03"]),
         ("16:05", ["time 16:05"]),
         ("2026-03-04", ["date 2026-03-04"]),
@@ -285,3 +289,26 @@ def test_a_number_read_out_is_one_even_where_words_were_heard() -> None:
     (number,) = find_entities("order for for won seven too", datetime(2026, 11, 23))
     assert (number.type, number.value) == ("order_number", "44172")
     assert not find_entities("I want to order for my son too", datetime(2026, 11, 23))
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("nineteen ninety five dollars", "19.95 USD"),
+        ("forty five fifty dollars", "45.50 USD"),
+        ("four ninety nine dollars", "4.99 USD"),
+        ("three fifty dollars", "350.00 USD"),
+        ("a dollar fifty", "1.50 USD"),
+        ("half a million dollars", "500000.00 USD"),
+    ],
+)
+def test_a_price_is_read_whole(text: str, wanted: str) -> None:
+    assert [one.value for one in find_entities(text, MONDAY) if one.type == "money"] == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"), [("not at the moment", "no"), ("I wouldn't say no", "yes")]
+)
+def test_a_roundabout_answer_is_one(text: str, wanted: str) -> None:
+    found = find_entities(text, MONDAY, frozenset({"yes_no"}))
+    assert [one.value for one in found if one.type == "yes_no"] == [wanted]
