@@ -31,8 +31,8 @@ BUSY = "I'm sorry, all our lines are busy. Please call again in a few minutes."
 SORRY = "I'm sorry, I can't put you through right now. Please call again in a few minutes."
 WARM_DECODERS = 8
 """Loaded before the first call, 53 MB each. A further one is loaded in a thread when a caller needs
-it, which holds every call up for about 130 ms: pocketsphinx loads without letting go of Python. In
-use a decoder grows by some 8 MB and stays so."""
+it, which makes that caller wait for about 150 ms. In use a decoder grows by some 8 MB and stays
+so."""
 
 Watcher = Callable[[str, CallEvent], None]
 """Is told every event of every call, with the call's name (the desk's door)."""
