@@ -41,7 +41,7 @@ def speech(samples_dir: Path) -> bytes:
     mono = audio if audio.ndim == 1 else audio[:, 0]
     wide = soxr.resample(mono, rate_hz, RATE_HZ)
     begins = int(np.argmax(np.abs(wide) > 0.1))
-    return (wide[begins : begins + 3 * RATE_HZ] * 32_767).astype(np.int16).tobytes()
+    return bytes((wide[begins : begins + 3 * RATE_HZ] * 32_767).astype(np.int16).tobytes())
 
 
 @pytest.fixture(scope="module")
