@@ -13,7 +13,7 @@ import pocketsphinx
 import pytest
 import soundfile
 import soxr
-from numpy._core import _multiarray_umath
+import webrtcvad
 
 from voice.recognition.sphinx_library import (
     CEPSTRA,
@@ -143,4 +143,4 @@ def test_a_search_that_was_never_added_is_refused(decoder: LibraryDecoder) -> No
 
 def test_a_module_without_the_functions_is_not_taken_for_the_library() -> None:
     with pytest.raises(AttributeError):
-        Library(_multiarray_umath.__file__)
+        Library(webrtcvad._webrtcvad.__file__)
