@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,6 +12,9 @@ from typing import Any
 from nlu.errors import AttuneError
 
 LONGEST_LINE = 1_000_000
+_HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
+"""What neither UTF-8 nor a terminal can write: an escape like `\\ud800` alone, or a byte that is
+no text on a command line."""
 
 
 def filled_lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -44,10 +48,25 @@ def json_object(line: str, where: str) -> dict[str, Any]:
     if len(line) > LONGEST_LINE:
         raise AttuneError(f"{where}: is longer than {LONGEST_LINE} characters; shorten it.")
     try:
-        value = json.loads(line)
+        value = _readable_whole(json.loads(line))
     except (json.JSONDecodeError, RecursionError) as error:
         reason = getattr(error, "msg", "too deeply nested")
         raise AttuneError(f"{where}: is not JSON ({reason}); write one object a line.") from None
     if not isinstance(value, dict):
         raise AttuneError(f"{where}: is no JSON object; write {{...}}.")
+    return value
+
+
+def readable(text: str) -> str:
+    """`text` with a replacement character for each half of one, so that it can be written."""
+    return _HALF_A_CHARACTER.sub("\ufffd", text)
+
+
+def _readable_whole(value: Any) -> Any:
+    if isinstance(value, str):
+        return readable(value)
+    if isinstance(value, list):
+        return [_readable_whole(item) for item in value]
+    if isinstance(value, dict):
+        return {readable(name): _readable_whole(item) for name, item in value.items()}
     return value

@@ -98,3 +98,16 @@ def test_wrong_usage_is_one_sentence(arguments: list[str], named: str) -> None:
 def test_the_help_says_for_whom_it_acts() -> None:
     result = CliRunner().invoke(app, ["--help"])
     assert "operator" in result.stdout
+
+
+def test_half_a_character_is_no_end_of_everything(tmp_path: Path) -> None:
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text('{"text": "\\ud800 hello"}\n{"text": "get me a human"}\n', encoding="utf-8")
+    code, found, _ = run("--jsonl", lines, "--json")
+    assert code == 0
+    assert [one["transcript"] for one in found] == ["\ufffd hello", "get me a human"]
+
+
+def test_an_unknown_recogniser_is_wrong_usage_even_where_none_is_needed() -> None:
+    code, found, _ = run("--text", "hello", "--recognizer", "parrot", "--json")
+    assert (code, found) == (2, [])

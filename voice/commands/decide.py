@@ -20,7 +20,7 @@ from voice.commands.options import (
     PackOption,
     warn_of_jurisdiction,
 )
-from voice.json_lines import filled_lines, json_object
+from voice.json_lines import filled_lines, json_object, readable
 
 if TYPE_CHECKING:
     from dialogue.asking import Asker
@@ -119,7 +119,7 @@ def _options(
         "emotion": _emotions(emotion or []),
         "intensity": intensity.value if intensity else None,
         "confidence": confidence,
-        "text": text,
+        "text": None if text is None else readable(text),
         "intent": intent,
         "fault": fault.value if fault else None,
         "severity": severity.value if severity else None,

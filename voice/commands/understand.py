@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from nlu.errors import AttuneError
-from voice.commands.options import PackOption
-from voice.json_lines import filled_lines, json_object
+from voice.commands.options import PackOption, RecognizerKind
+from voice.json_lines import filled_lines, json_object, readable
 
 if TYPE_CHECKING:
     from nlu.types import CallerAudio, Transcript, Understanding
@@ -39,7 +39,9 @@ def understand(
     json_lines: Annotated[
         bool, typer.Option("--json", help="Print one JSON object for each result.")
     ] = False,
-    recognizer: Annotated[str, typer.Option(help="auto, whisper or sphinx.")] = "auto",
+    recognizer: Annotated[
+        RecognizerKind, typer.Option(help="auto, whisper or sphinx.")
+    ] = RecognizerKind.AUTO,
     caller_channel: Annotated[
         str | None, typer.Option(help="left, right or mono, for stereo recordings.")
     ] = None,
@@ -56,10 +58,11 @@ def understand(
     # Small matrices: threads of the linear algebra would cost more than they bring.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    mind = _Mind(pack, recognizer, caller_channel)
+    mind = _Mind(pack, recognizer.value, caller_channel)
     if jsonl is not None:
         raise typer.Exit(1 if _file(mind, jsonl, as_json=json_lines) else 0)
-    _print(mind.result(text, audio), as_json=json_lines)
+    said = None if text is None else readable(text)
+    _print(mind.result(said, audio), as_json=json_lines)
 
 
 class _Mind:
