@@ -52,6 +52,9 @@ _KEPT_DRAFTS = 16
 _NOTHING_GIVEN = Given()
 
 
+_Asked = tuple[CustomerContext, Mapping[Purpose, ConsentState], frozenset[Purpose]]
+
+
 class Conversation:
     """A call with one customer.
 
@@ -86,7 +89,7 @@ class Conversation:
         self.channel = channel
         self._now = started_at or datetime.now(UTC)
         self._regulation = regulation or regulations.load().row(self.context.jurisdiction)
-        self._consents = consents
+        self._consents = MappingProxyType(dict(consents))
         self._policy = policy or policies.load()
         self._actions = (
             Actions(self.pack, connectors)
@@ -96,6 +99,7 @@ class Conversation:
         self._books = Books(store)
         self._drafter = Drafter(self.pack, self.context, self._policy, rewriter)
         self._state = CallState()
+        self._granted: tuple[_Asked, Mapping[str, Grant]] | None = None
         self._concluded: Outcome | None = None
         self._drafts: tuple[Draft, ...] = ()
         self._committed: tuple[tuple[Decision, Decision], ...] = ()
@@ -110,8 +114,13 @@ class Conversation:
     def grants_after(self, signals: frozenset[str]) -> Mapping[str, Grant]:
         """What is allowed once a turn with these signals is heard: a withdrawal takes effect
         within the turn that voices it."""
-        withdrawn = self._state.withdrawn | withdrawals(signals)
-        return grants_for(self.context, self._regulation, self._consents, withdrawn)
+        asked = (self.context, self._consents, self._state.withdrawn | withdrawals(signals))
+        # Asked for with every event of a call, and nearly always of the same things.
+        if self._granted is None or self._granted[0] != asked:
+            context, consents, withdrawn = asked
+            grants = grants_for(context, self._regulation, consents, withdrawn)
+            self._granted = (asked, grants)
+        return self._granted[1]
 
     @property
     def expects(self) -> frozenset[str]:
@@ -128,7 +137,7 @@ class Conversation:
 
         A later yes for this call takes back an earlier no for this call, never one in the ledger.
         """
-        self._consents = {**self._consents, purpose: state}
+        self._consents = MappingProxyType({**self._consents, purpose: state})
         if state is ConsentState.GRANTED:
             withdrawn = self._state.withdrawn - {purpose}
             self._state = replace(self._state, withdrawn=withdrawn)

@@ -50,6 +50,7 @@ from voice.turns.tracker import (
     TurnTracker,
 )
 from voice.types import (
+    FRAME_MS,
     AudioFrame,
     CallEnded,
     CallerAct,
@@ -74,6 +75,9 @@ from voice.vad import SpeechDetector, VoiceActivity
 log = logging.getLogger(__name__)
 
 SHORTEST_UNCLEAR_MS = 600
+_TIMED_EVERY = 17
+"""Of so many frames one is timed and counts for all: reading the clocks for each costs as much as
+some of what is timed. No multiple of 8, the frames after which Silero's windows begin again."""
 _THREADS = 4
 
 Observer = Callable[[CallEvent], None]
@@ -164,7 +168,9 @@ class VoiceLoop:
             recognition_deadline_s=deadlines.recognition_s,
         )
         self._hearing = Hearing(recognizer, mind, talk, self._executor, PREROLL_MS + LOOKED_BACK_MS)
-        self._doubt = Doubt(self._hearing, self._interruption, self._work)
+        self._doubt = Doubt(
+            self._hearing, self._interruption, self._work, lambda: self._floor.asked
+        )
         self._turn: CallerTurn | None = None
         self.overhead = StageClock()
 
@@ -232,7 +238,7 @@ class VoiceLoop:
 
     async def _hear(self, frame: AudioFrame) -> None:
         self._now_ms = frame.end_ms
-        activity = self.overhead.timed("vad", lambda: self._detector.push(frame))
+        activity = self._judge(frame)
         self._hearing.keep(frame)
         await self._take(frame.acts)
         if (request := self._asked_by_agent()) is not None:
@@ -259,6 +265,11 @@ class VoiceLoop:
             self._silence.active()
         elif self._channel.live and (due := self._silence.quiet(frame.end_ms)):
             await self._floor.check_presence(due)
+
+    def _judge(self, frame: AudioFrame) -> VoiceActivity:
+        if frame.start_ms // FRAME_MS % _TIMED_EVERY:
+            return self._detector.push(frame)
+        return self.overhead.timed("vad", lambda: self._detector.push(frame), _TIMED_EVERY)
 
     async def _listen_over(self, frame: AudioFrame, activity: VoiceActivity) -> None:
         """While an answer is made or spoken: does the caller interrupt?"""
@@ -344,13 +355,13 @@ class VoiceLoop:
                 case TurnEnded():
                     await self._end_turn(event)
 
-    def _begin_turn(self, start_ms: int, *, interrupts: bool = False) -> None:
+    def _begin_turn(self, start_ms: int, *, interrupts: bool = False, asked: bool = False) -> None:
         self._thinker.move_on()
         self._floor.move_on()
         clock = StageClock()
         heard_from_ms = start_ms if interrupts else self._now_ms - PREROLL_MS
         ear = self._hearing.open(heard_from_ms, clock)
-        self._turn = CallerTurn(self._count_turn(), start_ms, ear, clock, interrupts)
+        self._turn = CallerTurn(self._count_turn(), start_ms, ear, clock, interrupts, asked)
         self._tell(CallerSpeaking(self._turns, start_ms))
 
     async def _listen(self, turn: CallerTurn) -> None:
@@ -401,7 +412,7 @@ class VoiceLoop:
 
     def _nothing_said(self, turn: CallerTurn, answer: Answer) -> bool:
         text = answer.transcript.text.strip()
-        if turn.interrupts and self._floor.cut_off and not takes_the_turn(text):
+        if turn.interrupts and self._floor.cut_off and not takes_the_turn(text, asked=turn.asked):
             return True
         return not text and answer.end_ms - answer.start_ms < SHORTEST_UNCLEAR_MS
 
@@ -415,6 +426,7 @@ class VoiceLoop:
 
     async def _interrupt(self, frame: AudioFrame) -> None:
         start_ms = max(0, self._interruption.spoken_from_ms - PREROLL_MS)
+        asked = self._floor.asked
         await self._floor.interrupt()
         self._tracker.begin(start_ms, frame.end_ms)
-        self._begin_turn(start_ms, interrupts=True)
+        self._begin_turn(start_ms, interrupts=True, asked=asked)
