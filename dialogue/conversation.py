@@ -51,7 +51,6 @@ from nlu.types import OTHER_INTENT, ConversationSoFar, EmotionEstimate, Grant, S
 _KEPT_DRAFTS = 16
 _NOTHING_GIVEN = Given()
 
-
 _Asked = tuple[CustomerContext, Mapping[Purpose, ConsentState], frozenset[Purpose]]
 
 
