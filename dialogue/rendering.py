@@ -31,6 +31,8 @@ class Line:
     wordings: tuple[str, ...]
     facts: Mapping[str, Any] = field(default_factory=dict)
     apology: bool = False
+    due: bool = False
+    """Expected of anyone with manners: other lines are worded longer to make room for it."""
 
 
 @dataclass(frozen=True, slots=True)

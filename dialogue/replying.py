@@ -196,7 +196,9 @@ def _phrase(move: str, turn: Turn, pack: Pack, policy: Policy) -> Line | None:
         # The general wordings are often short enough where a fitting one breaks the budget.
         general = pack.phrases_for(move, strategy=turn.choice.strategy, facts=turn.facts)
         wordings = tuple(dict.fromkeys((*wordings, *general)))
-    return Line(move, policy.move(move).kind, wordings, turn.facts) if wordings else None
+    role = policy.move(move)
+    due = role.once and role.kind == "empathy"
+    return Line(move, role.kind, wordings, turn.facts, due=due) if wordings else None
 
 
 def spoken_moves(worded: Sequence[str]) -> tuple[str, ...]:

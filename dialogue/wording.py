@@ -52,6 +52,7 @@ def compose(
     """Word `lines` in order; `said` are the phrases of the call so far, oldest first.
 
     An empathic line is left out when its shortest phrase breaks the budget; a second one always.
+    For one that is `due` (a condolence), longer phrases of the other lines make room if they can.
     Other lines are always worded when they have a wording at all.
     """
     worded: dict[int, tuple[str, list[Piece]]] = {}
@@ -70,6 +71,12 @@ def compose(
         if line.kind != "empathy":
             continue
         kept = _empathic(line, voice, limits, said, room)
+        if isinstance(kept, str) and line.due and not limits.brief:
+            longer = _longest(lines, worded, voice, limits, said)
+            more = _words(piece for _, pieces in longer.values() for piece in pieces)
+            fits = _empathic(line, voice, limits, said, more)
+            if not isinstance(fits, str):
+                worded, kept, room = longer, fits, more
         if isinstance(kept, str):
             left_out[line.move] = kept
         elif any(lines[other].kind == "empathy" for other in worded):
@@ -83,6 +90,29 @@ def compose(
         moves=tuple(lines[place].move for place in order),
         left_out=left_out,
     )
+
+
+def _longest(
+    lines: Sequence[Line],
+    worded: Mapping[int, tuple[str, list[Piece]]],
+    voice: Voice,
+    limits: Limits,
+    said: Sequence[str],
+) -> dict[int, tuple[str, list[Piece]]]:
+    """What is worded already, each line in its longest phrase that the call has not heard."""
+    longer: dict[int, tuple[str, list[Piece]]] = {}
+    for place, (template, pieces) in worded.items():
+        longer[place] = (template, pieces)
+        if lines[place].kind == "empathy":
+            continue
+        for other in _plain(lines[place].wordings, limits):
+            too_long = limits.slow and _longest_sentence(other) > SLOW_SENTENCE_WORDS
+            if other in said or too_long:
+                continue
+            rendered = render(other, lines[place], voice, slow=limits.slow)
+            if _words(rendered) > _words(longer[place][1]):
+                longer[place] = (other, rendered)
+    return longer
 
 
 def callers_nouns(

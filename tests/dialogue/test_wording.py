@@ -76,6 +76,19 @@ def test_an_empathic_clause_without_room_is_left_out_and_noted() -> None:
     assert "20%" in worded.left_out["own_fault"]
 
 
+def test_other_lines_are_worded_longer_for_a_condolence_that_is_due() -> None:
+    due = Line("condolence", "empathy", ("I'm so sorry.",), due=True)
+    wait = Line(
+        "one_moment",
+        "action",
+        ("One moment, please.", "Just a moment while I do all of that for you now, if I may."),
+    )
+    worded = compose([due, wait], VOICE, Limits())
+    assert worded.moves == ("condolence", "one_moment")
+    assert 0.2 * count_words(text_of(worded)) >= 3
+    assert compose([due, wait], VOICE, Limits(brief=True)).moves == ("one_moment",)
+
+
 def test_only_one_empathic_clause_is_said() -> None:
     second = Line("acknowledge", "empathy", ("That's cost you time.",))
     worded = compose([SORRY, second, LONG, LONG], VOICE, Limits())

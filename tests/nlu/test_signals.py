@@ -614,3 +614,11 @@ def test_a_figure_of_speech_is_no_alarm(text: str) -> None:
 )
 def test_an_alarm_is_heard_beside_a_figure_of_speech(text: str, signal: str) -> None:
     assert signal in find_signals(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["can you speak up", "could you talk a bit slower", "please speak more clearly", "say it again"],
+)
+def test_how_the_assistant_is_to_speak_is_no_wish_for_a_human(text: str) -> None:
+    assert "asks_human" not in find_signals(text)
