@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from voice.audio import read_audio, to_pcm
-from voice.turns.likeness import BANDS, FrameFeatures
+from voice.turns.likeness import BANDS, FrameFeatures, Network, SpeechLikeness
 from voice.types import FRAME_MS, FRAME_SAMPLES, RATE_HZ, AudioFrame
-from voice.vad import SpeechDetector
+from voice.vad import SpeechDetector, VoiceActivity
 
 SAMPLES = Path(__file__).parents[2] / "audio_samples"
 
@@ -40,3 +41,25 @@ def test_a_line_that_begins_with_nothing_is_a_quiet_one() -> None:
     found = described(np.concatenate([np.zeros(16_000, dtype=np.int16), speech[first:]]))
     assert not any(np.any(each[:BANDS]) for each in found[:50])
     assert max(float(each[:BANDS].max()) for each in found[50:55]) > 1.5, "far above it"
+
+
+def test_the_networks_side_by_side_say_what_each_says_alone() -> None:
+    random = np.random.default_rng(5)
+    likeness, features = SpeechLikeness(), FrameFeatures()
+    networks = Network.load()
+    states = [np.zeros_like(network.out) for network in networks]
+    for number in range(50):
+        samples = random.normal(0, 3_000, FRAME_SAMPLES).astype(np.int16)
+        frame = AudioFrame(samples, number * FRAME_MS)
+        activity = VoiceActivity(random.uniform(), True, -20.0, -60.0)
+        heard = features.push(frame, activity)
+        states = [
+            network.step(heard, state) for network, state in zip(networks, states, strict=True)
+        ]
+        odds = [
+            float(network.out @ state) + network.out_bias
+            for network, state in zip(networks, states, strict=True)
+        ]
+        said = likeness.push(frame, activity)
+        assert said.likely == pytest.approx(np.mean(odds), abs=1e-4)
+        assert said.surely == pytest.approx(min(odds), abs=1e-4)

@@ -172,13 +172,45 @@ class Network:
     def step(self, features: Floats, state: Floats) -> Floats:
         """The state after the next frame."""
         size = len(state)
-        given = self.inputs @ features + self.input_bias
-        kept = self.recurrent @ state + self.recurrent_bias
+        given = self.inputs @ features
+        given += self.input_bias
+        kept = self.recurrent @ state
+        kept += self.recurrent_bias
         gates = 1.0 / (1.0 + np.exp(-(given[: 2 * size] + kept[: 2 * size])))
         reset, update = gates[:size], gates[size:]
         fresh = np.tanh(given[2 * size :] + reset * kept[2 * size :])
         stepped: Floats = (1.0 - update) * fresh + update * state
         return stepped
+
+
+@functools.cache
+def _side_by_side() -> tuple[Network, Floats, Floats]:
+    """The shipped networks as one, which costs little more than either; then what makes the odds
+    of its state, a row a network, and what is added to them."""
+    networks = Network.load()
+    sizes = [len(network.out) for network in networks]
+    ends = np.cumsum(sizes)
+    whole = int(ends[-1])
+    inputs = np.zeros((3, whole, FEATURES), np.float32)
+    recurrent = np.zeros((3, whole, whole), np.float32)
+    input_bias, recurrent_bias = np.zeros((2, 3, whole), np.float32)
+    odds = np.zeros((len(networks), whole), np.float32)
+    for number, (network, size, end) in enumerate(zip(networks, sizes, ends, strict=True)):
+        own = slice(end - size, end)
+        inputs[:, own] = network.inputs.reshape(3, size, -1)
+        recurrent[:, own, own] = network.recurrent.reshape(3, size, size)
+        input_bias[:, own] = network.input_bias.reshape(3, size)
+        recurrent_bias[:, own] = network.recurrent_bias.reshape(3, size)
+        odds[number, own] = network.out
+    joined = Network(
+        inputs=inputs.reshape(3 * whole, -1),
+        recurrent=recurrent.reshape(3 * whole, whole),
+        input_bias=input_bias.ravel(),
+        recurrent_bias=recurrent_bias.ravel(),
+        out=np.zeros(whole, np.float32),
+        out_bias=0.0,
+    )
+    return joined, odds, np.array([network.out_bias for network in networks], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,18 +227,11 @@ class SpeechLikeness:
 
     def __init__(self) -> None:
         self._features = FrameFeatures()
-        self._networks = Network.load()
-        self._states = [np.zeros_like(network.out) for network in self._networks]
+        self._networks, self._out, self._out_bias = _side_by_side()
+        self._state = np.zeros_like(self._networks.out)
 
     def push(self, frame: AudioFrame, activity: VoiceActivity) -> Likeness:
         """What the next frame makes of it."""
-        features = self._features.push(frame, activity)
-        self._states = [
-            network.step(features, state)
-            for network, state in zip(self._networks, self._states, strict=True)
-        ]
-        odds = [
-            float(network.out @ state) + network.out_bias
-            for network, state in zip(self._networks, self._states, strict=True)
-        ]
+        self._state = self._networks.step(self._features.push(frame, activity), self._state)
+        odds = (self._out @ self._state + self._out_bias).tolist()
         return Likeness(sum(odds) / len(odds), min(odds))
