@@ -57,9 +57,9 @@ from barge_in_sounds import (
 from dialogue.packs import load_pack
 from voice.audio import read_audio
 from voice.recognition import choose
-from voice.turns.backchannel import takes_the_turn, were_words
+from voice.turns.backchannel import takes_the_turn, what_was_said
 from voice.turns.interruption import InterruptionDetector
-from voice.turns.suspicion import BargeIn
+from voice.turns.suspicion import BargeIn, Heard
 from voice.turns.tracker import PREROLL_MS
 from voice.types import FRAME_MS, FRAME_SAMPLES, RATE_HZ, AudioFrame, Recognizer, Transcript
 from voice.vad import SpeechDetector
@@ -108,7 +108,7 @@ class Line:
         detector = SpeechDetector()
         interruption = InterruptionDetector(asks=self._recognizer is not None)
         past: deque[AudioFrame] = deque(maxlen=LONGEST_PAST_MS // FRAME_MS)
-        answer: tuple[int, int, bool] | None = None
+        answer: tuple[int, int, Heard] | None = None
         found: list[Silence] = []
         since_ms: int | None = None
         now_ms, begins_ms = 0, begins * 1000 // RATE_HZ
@@ -125,9 +125,9 @@ class Line:
                 since_ms = now_ms
             elif move is BargeIn.ASK:
                 said, took_ms = self._words([each for each in past if each.start_ms >= from_ms])
-                words = were_words(said, wary=interruption.wary) and takes_the_turn(said.text)
+                heard_as = what_was_said(said, wary=interruption.wary)
                 answered_ms = frame.end_ms + math.ceil(took_ms / FRAME_MS) * FRAME_MS
-                answer = answered_ms, interruption.question, words
+                answer = answered_ms, interruption.question, heard_as
             elif move is not None:
                 confirmed = move is BargeIn.CONFIRM
                 silent_ms = now_ms if since_ms is None else since_ms

@@ -54,6 +54,8 @@ class CallerTurn:
     ear: TurnEar | KeyedEar
     clock: StageClock
     interrupts: bool = False
+    asked: bool = False
+    """Whether what it interrupts had just asked something."""
     work: asyncio.Task[Prepared] | None = None
     paused_ms: int = 0
     speculated_in_s: float = 0.0

@@ -242,6 +242,11 @@ class Mouth:
         utterance.stopped_ms = heard_ms
         return 0 if utterance.track is None else max(0, heard_ms - utterance.offset_ms)
 
+    def asked(self, utterance: Utterance) -> bool:
+        """Whether the listener has just been asked something in this utterance."""
+        stopped_ms = utterance.stopped_ms
+        return utterance.asked(self._heard_place_ms() if stopped_ms is None else stopped_ms)
+
     def let_go(self) -> None:
         """Nothing is held any longer: what comes next is heard, what was held is lost."""
         if self.track.held:

@@ -117,12 +117,13 @@ class Thinker:
             speech_end_ms - turn.start_ms,
         )
         turn.verdict = stop_silence(self._policies, pause)
-        if turn.interrupts and only_listens(pause):
+        if turn.interrupts and only_listens(pause, asked=turn.asked):
             turn.verdict = StopSilence(LISTENING_MS, "only listening")
         self._tracker.stop_ms = turn.verdict.stop_ms
 
 
-def only_listens(pause: Pause) -> bool:
-    """Whether what has stopped the assistant was no more than an "okay" or a cough."""
+def only_listens(pause: Pause, *, asked: bool = False) -> bool:
+    """Whether what has stopped the assistant was no more than an "okay" or a cough; `asked` says
+    that "okay" is an answer."""
     text = pause.text or ""
-    return not takes_the_turn(text) and (bool(text) or pause.speech_ms <= COUGH_MS)
+    return not takes_the_turn(text, asked=asked) and (bool(text) or pause.speech_ms <= COUGH_MS)

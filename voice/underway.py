@@ -61,6 +61,11 @@ class AnswerUnderWay:
         task = self.answer.task if self.answer is not None else None
         return (task is None or task.done()) and self._mouth.finished
 
+    @property
+    def asked(self) -> bool:
+        """Whether the answer under way has just asked the caller something."""
+        return self.answer is not None and self._mouth.asked(self.answer.utterance)
+
     def listen_afresh(self) -> None:
         """Whatever was suspected, another stretch of speech begins."""
         self._interruption.reset()

@@ -9,6 +9,11 @@ from dialogue.types import Clause, Delivery
 from voice.track import Track
 from voice.types import AchievedDelivery, ClauseRecord
 
+ASKED_SHARE = 0.6
+"""Of a question: people answer before its last word."""
+ASKED_MS = 700
+"""An answer begins so soon after a question, and is heard over what the assistant adds to it."""
+
 
 @dataclass(slots=True)
 class SaidClause:
@@ -54,6 +59,18 @@ class Utterance:
         if self.track is None or self.first_place_ms is None:
             return None
         return self.track.time_of(self.first_place_ms)
+
+    def asked(self, heard_ms: int) -> bool:
+        """Whether who has heard it up to this place has just been asked something: most of a
+        question, or a question and no more than the beginning of what follows."""
+        begun = [clause for clause in self.clauses if clause.from_ms <= heard_ms]
+        if not begun:
+            return False
+        last = begun[-1]
+        if "?" in last.text:
+            return heard_ms - last.from_ms >= ASKED_SHARE * (last.to_ms - last.from_ms)
+        before = begun[-2:-1]
+        return any("?" in each.text for each in before) and heard_ms - last.from_ms < ASKED_MS
 
     def begin(self, clause: Clause, place_ms: int) -> SaidClause:
         """The sound of a clause begins at this place."""

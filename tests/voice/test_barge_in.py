@@ -13,11 +13,19 @@ from hypothesis import strategies as st
 from nlu.types import Transcript, Word
 from voice.audio import read_audio
 from voice.thinking import only_listens
-from voice.turns.backchannel import is_backchannel, takes_the_turn, were_words
+from voice.turns.backchannel import is_backchannel, takes_the_turn, were_words, what_was_said
 from voice.turns.endpointing import Pause
 from voice.turns.interruption import InterruptionDetector, quantile
 from voice.turns.likeness import FEATURES, Likeness, Network
-from voice.turns.suspicion import ANSWER_MS, LONGEST_HOLD_MS, BargeIn, Evidence, Suspicion
+from voice.turns.suspicion import (
+    A_WORD_MS,
+    ANSWER_MS,
+    LONGEST_HOLD_MS,
+    BargeIn,
+    Evidence,
+    Heard,
+    Suspicion,
+)
 from voice.types import FRAME_MS, FRAME_SAMPLES, AudioFrame
 from voice.vad import SpeechDetector
 
@@ -74,11 +82,12 @@ def test_one_false_alarm_does_not_keep_anybody_out() -> None:
 
 
 def test_whoever_goes_on_talking_gets_the_turn_however_often_they_were_doubted() -> None:
-    unclear = Evidence(Likeness(7.5, 6.6), probability=0.35, stands_out=True)
-    found = moves([unclear] * 55)
+    unclear = Evidence(Likeness(6.0, 4.0), probability=0.35, stands_out=True)
+    talking = Evidence(Likeness(7.5, 7.0), probability=0.35, stands_out=True)
+    found = moves([unclear] * 30 + [talking] * 55)
     first = [move for _, move in found].index(BargeIn.CONFIRM)
     assert BargeIn.RESUME in [move for _, move in found[:first]], "doubted first"
-    assert found[first][0] * FRAME_MS <= 1_100
+    assert (found[first][0] - 30) * FRAME_MS <= 1_100
 
 
 def test_coughs_in_a_row_are_no_talking() -> None:
@@ -101,7 +110,7 @@ WORD = [replace(PERHAPS, probability=0.9)] * 12 + [NOTHING] * 30
 """Over before it is sure what it was."""
 
 
-def asked(frames: list[Evidence], answer: bool | None, after: int) -> list[tuple[int, BargeIn]]:
+def asked(frames: list[Evidence], answer: Heard | None, after: int) -> list[tuple[int, BargeIn]]:
     """The same, where a question is answered so many frames later, or never."""
     suspicion = Suspicion(asks=True)
     found: list[tuple[int, BargeIn]] = []
@@ -119,28 +128,78 @@ def asked(frames: list[Evidence], answer: bool | None, after: int) -> list[tuple
 
 def test_a_short_word_is_asked_about_and_has_the_turn() -> None:
     assert [move for _, move in moves(WORD)] == [BargeIn.HOLD, BargeIn.RESUME]
-    (_, hold), (ask_at, ask), (sure_at, confirm) = asked(WORD, True, 8)
+    (_, hold), (ask_at, ask), (sure_at, confirm) = asked(WORD, Heard.WORDS, 8)
     assert (hold, ask, confirm) == (BargeIn.HOLD, BargeIn.ASK, BargeIn.CONFIRM)
     assert sure_at - ask_at == 8
 
 
 def test_a_cough_is_asked_about_once_and_gone_on_after() -> None:
-    (_, hold), (ask_at, ask), (over, resume) = asked(WORD, False, 8)
+    (_, hold), (ask_at, ask), (over, resume) = asked(WORD, Heard.NOTHING, 8)
     assert (hold, ask, resume) == (BargeIn.HOLD, BargeIn.ASK, BargeIn.RESUME)
     assert over - ask_at == 8
 
 
 def test_what_has_little_of_speech_is_not_asked_about() -> None:
     knock = [replace(PERHAPS, probability=0.3)] * 12 + [NOTHING] * 30
-    assert [move for _, move in asked(knock, True, 1)] == [BargeIn.HOLD, BargeIn.RESUME]
+    assert [move for _, move in asked(knock, Heard.WORDS, 1)] == [BargeIn.HOLD, BargeIn.RESUME]
 
 
 def test_an_answer_is_waited_for_so_long_and_counts_when_it_is_late() -> None:
-    (_, _), (ask_at, _), (over, resume), (sure_at, confirm) = asked(WORD, True, 20)
+    (_, _), (ask_at, _), (over, resume), (sure_at, confirm) = asked(WORD, Heard.WORDS, 20)
     assert resume is BargeIn.RESUME
     assert (over - ask_at) * FRAME_MS == ANSWER_MS
     assert (sure_at - ask_at, confirm) == (20, BargeIn.CONFIRM)
-    assert [move for _, move in asked(WORD, None, 0)] == [move for _, move in asked(WORD, False, 1)]
+    assert [move for _, move in asked(WORD, None, 0)] == [
+        move for _, move in asked(WORD, Heard.NOTHING, 1)
+    ]
+
+
+SURELY = [replace(TALKING, probability=1.0)] * 20
+"""As long as an "okay", and as sure as a sentence."""
+
+
+@pytest.mark.parametrize(
+    ("answer", "then"),
+    [
+        (Heard.LISTENING, BargeIn.RESUME),
+        (Heard.WORDS, BargeIn.CONFIRM),
+        (Heard.NOTHING, BargeIn.CONFIRM),
+        (None, BargeIn.CONFIRM),
+    ],
+)
+def test_what_is_over_so_soon_is_asked_about_however_sure(
+    answer: Heard | None, then: BargeIn
+) -> None:
+    """An "okay" begins like a sentence; nothing but its words tells that it was none."""
+    (_, hold), (ask_at, ask), (decided_at, last) = asked(SURELY + [NOTHING] * 30, answer, 5)
+    assert (hold, ask, last) == (BargeIn.HOLD, BargeIn.ASK, then)
+    assert 20 < ask_at <= 20 + 8, "once it is over"
+    assert (decided_at - ask_at) * FRAME_MS <= ANSWER_MS
+
+
+def test_whoever_says_more_than_a_word_is_not_asked_about() -> None:
+    (first, hold), (sure, confirm) = asked([*SURELY * 3], Heard.LISTENING, 1)[:2]
+    assert (hold, confirm) == (BargeIn.HOLD, BargeIn.CONFIRM)
+    assert (sure - first) * FRAME_MS == A_WORD_MS
+
+
+def test_the_k_of_an_okay_is_not_its_end() -> None:
+    okay = SURELY[:12] + [NOTHING] * 4 + SURELY[:10] + [NOTHING] * 20
+    assert [move for _, move in asked(okay, Heard.LISTENING, 5)] == [
+        BargeIn.HOLD,
+        BargeIn.ASK,
+        BargeIn.RESUME,
+    ]
+
+
+def test_an_okay_that_goes_on_is_a_turn() -> None:
+    """ "Okay, but ...": the answer about its first word comes when they talk again."""
+    but = SURELY[:14] + [NOTHING] * 8 + SURELY * 2
+    assert [move for _, move in asked(but, Heard.LISTENING, 5)][:3] == [
+        BargeIn.HOLD,
+        BargeIn.ASK,
+        BargeIn.CONFIRM,
+    ]
 
 
 def test_an_answer_about_another_stretch_of_speech_is_nothing() -> None:
@@ -148,7 +207,7 @@ def test_an_answer_about_another_stretch_of_speech_is_nothing() -> None:
     for frame in WORD:
         suspicion.push(frame)
     suspicion.reset()
-    suspicion.told(suspicion.question, True)
+    suspicion.told(suspicion.question, Heard.WORDS)
     assert not any(suspicion.push(NOTHING) for _ in range(5))
 
 
@@ -216,7 +275,7 @@ def test_what_a_doubted_caller_said_is_heard_from_the_first_words_on(samples_dir
         move = interruption.push(frame, detector.push(frame))
         found += [move] if move else []
         if move is BargeIn.ASK:
-            interruption.told(interruption.question, False)
+            interruption.told(interruption.question, Heard.NOTHING)
         if move is BargeIn.CONFIRM:
             break
     assert found[:3] == [BargeIn.HOLD, BargeIn.ASK, BargeIn.RESUME]
@@ -311,6 +370,22 @@ def test_what_callers_say_to_stop_the_assistant(text: str) -> None:
 @pytest.mark.parametrize("text", ["okay", "mm hm", "uh huh", "right", "", "  "])
 def test_what_they_say_while_they_listen(text: str) -> None:
     assert not takes_the_turn(text)
+
+
+@pytest.mark.parametrize("text", ["okay", "right", "mm hm", "yes"])
+def test_after_a_question_they_are_answers(text: str) -> None:
+    assert takes_the_turn(text, asked=True)
+    assert not takes_the_turn("", asked=True)
+    assert not only_listens(Pause(text, speech_ms=500), asked=True)
+
+
+def test_what_a_recogniser_has_heard_in_answer_to_a_question() -> None:
+    assert what_was_said(recognised(("okay", 0.9))) is Heard.LISTENING
+    assert what_was_said(recognised(("okay", 0.9)), asked=True) is Heard.WORDS
+    assert what_was_said(recognised(("okay", 0.9), ("stop", 0.9))) is Heard.WORDS
+    assert what_was_said(recognised(("yes", 0.9))) is Heard.WORDS
+    assert what_was_said(recognised(("the", 0.9))) is Heard.NOTHING
+    assert what_was_said(recognised()) is Heard.NOTHING
 
 
 def test_after_a_cough_or_an_okay_the_assistant_need_not_wait_as_for_a_sentence() -> None:

@@ -262,3 +262,31 @@ def test_only_what_may_be_wanted_again_is_kept() -> None:
         track.put(sound(100), number * 100)
         track.forget(number * 100)
     assert len(track.sound(0, track.end_ms)) <= (400 + FRAME_MS) * 16
+
+
+def said(*clauses: tuple[str, int]) -> Utterance:
+    """An utterance of clauses of so many ms, from place 0 on."""
+    utterance, place_ms = Utterance(), 0
+    for text, duration_ms in clauses:
+        clause = utterance.begin(Clause(text, Delivery()), place_ms)
+        place_ms += duration_ms
+        clause.to_ms = place_ms
+    return utterance
+
+
+def test_a_question_is_asked_when_most_of_it_has_been_heard() -> None:
+    utterance = said(("Your parcel left on Monday.", 2_000), ("Shall I send another?", 1_000))
+    assert [utterance.asked(at_ms) for at_ms in (500, 1_999, 2_300, 2_700, 3_000)] == [
+        *(False, False, False),
+        *(True, True),
+    ]
+
+
+def test_a_question_is_still_asked_when_the_next_clause_begins() -> None:
+    utterance = said(("Shall I send another?", 1_000), ("It takes two days.", 1_500))
+    assert utterance.asked(1_300)
+    assert not utterance.asked(2_000)
+
+
+def test_who_has_heard_nothing_was_asked_nothing() -> None:
+    assert not Utterance().asked(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from nlu.types import Transcript
+from voice.turns.suspicion import Heard
 
 _BACKCHANNEL = re.compile(
     r"^((mm|mhm|hm+|mm hm+|uh huh|uh|ah|oh|yeah|yes|yep|ok|okay|right|sure|i see|got it|alright|"
@@ -33,11 +34,11 @@ def is_backchannel(text: str) -> bool:
     return bool(_BACKCHANNEL.match(text.strip().lower()))
 
 
-def takes_the_turn(text: str) -> bool:
+def takes_the_turn(text: str, *, asked: bool = False) -> bool:
     """Whether words said over the assistant are meant to stop it. "Yes" is: to a machine it is an
-    answer."""
+    answer. "Okay" is one where the assistant has just `asked` something."""
     said = text.strip().lower()
-    return bool(said) and (not is_backchannel(said) or _ANSWER.search(said) is not None)
+    return bool(said) and (asked or not is_backchannel(said) or _ANSWER.search(said) is not None)
 
 
 def were_words(heard: Transcript, *, wary: bool = False) -> bool:
@@ -48,3 +49,10 @@ def were_words(heard: Transcript, *, wary: bool = False) -> bool:
     sure = all(word.confidence >= least for word in heard.words)
     said = [word for word in words if word not in _LINKS]
     return bool(said) and (sure or _CALLS.issuperset(said))
+
+
+def what_was_said(heard: Transcript, *, wary: bool = False, asked: bool = False) -> Heard:
+    """What a recogniser has made of a short sound, as an answer to `BargeIn.ASK`."""
+    if is_backchannel(heard.text) and not takes_the_turn(heard.text, asked=asked):
+        return Heard.LISTENING
+    return Heard.WORDS if were_words(heard, wary=wary) else Heard.NOTHING

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from voice.turns.likeness import SpeechLikeness
-from voice.turns.suspicion import LASTING_MS, BargeIn, Evidence, Suspicion
+from voice.turns.suspicion import LASTING_MS, BargeIn, Evidence, Heard, Suspicion
 from voice.types import FRAME_MS, AudioFrame
 from voice.vad import DIGITAL_SILENCE_DB, VoiceActivity
 
@@ -71,9 +71,9 @@ class InterruptionDetector:
         """Whether there has just been a false alarm."""
         return self._suspicion.wary
 
-    def told(self, question: int, words: bool) -> None:
-        """The answer: whether there were words that take the turn."""
-        self._suspicion.told(question, words)
+    def told(self, question: int, heard: Heard) -> None:
+        """The answer: what was said."""
+        self._suspicion.told(question, heard)
 
     def stands_out(self, activity: VoiceActivity) -> bool:
         """Whether this is louder than what the line carried while the assistant last spoke."""

@@ -1,10 +1,10 @@
-"""How much like somebody talking is what is heard, frame by frame? Two small recurrent networks.
+"""How much like somebody talking is what is heard, frame by frame? Four small recurrent networks.
 
 Silero alone needs 230 ms (telephone 440 ms) until 95 of 100 people who begin to talk are above one
 half, and takes many coughs and hums for speech. These hear more of a frame: 16 bands over their own
 background, periodicity, flatness, and Silero's probability. Both are gated recurrent units (Cho et
 al. 2014) of 24 cells with one output, trained by `benchmarks/barge_in_training.py`, which says on
-what: one to remember that somebody has begun to talk, one to tell whether somebody talks now. They
+what: two to remember that somebody has begun to talk, two to tell whether somebody talks now. They
 err on different sounds.
 """
 
@@ -21,7 +21,8 @@ from voice.types import FRAME_SAMPLES, RATE_HZ, AudioFrame
 from voice.vad import DIGITAL_SILENCE_DB, VoiceActivity
 
 FEATURES = 20
-NETWORKS = ("begun", "talking")
+KINDS = ("begun", "talking")
+NETWORKS = (*KINDS, *(f"{kind}2" for kind in KINDS))
 BANDS = 16
 _WEIGHTS = Path(__file__).with_name("likeness.npz")
 _EDGES_HZ = (
@@ -215,8 +216,8 @@ def _side_by_side() -> tuple[Network, Floats, Floats]:
 
 @dataclass(frozen=True, slots=True)
 class Likeness:
-    """The log-odds that somebody is talking, from everything heard so far: what both networks say
-    in the mean, and what the more doubtful one says."""
+    """The log-odds that somebody is talking, from everything heard so far: what the networks say
+    in the mean, and what those of the more doubtful kind say."""
 
     likely: float
     surely: float
@@ -234,4 +235,7 @@ class SpeechLikeness:
         """What the next frame makes of it."""
         self._state = self._networks.step(self._features.push(frame, activity), self._state)
         odds = (self._out @ self._state + self._out_bias).tolist()
-        return Likeness(sum(odds) / len(odds), min(odds))
+        kinds = [
+            sum(odds[kind :: len(KINDS)]) * len(KINDS) / len(odds) for kind in range(len(KINDS))
+        ]
+        return Likeness(sum(kinds) / len(kinds), min(kinds))
