@@ -35,6 +35,7 @@ from voice.types import (
     AudioFrame,
     CallerSpeaking,
     CallEvent,
+    ClauseQueued,
     Pcm,
     SpeechChunk,
     TurnFinished,
@@ -324,6 +325,34 @@ def test_one_short_word_over_the_assistant_is_a_turn(engines: Engines, samples_d
     assert held[:1] == stopped == [pytest.approx(1_500, abs=300)]
     assert not [event for event in events if isinstance(event, AssistantResumed)]
     assert records(events)[-1].transcript.words
+
+
+@pytest.fixture(scope="module")
+def okay(engines: Engines) -> Pcm:
+    """ "Okay", as the assistant's own engine says it, at the level of a caller."""
+    chunks = engines.synthesizer.speak("okay", Delivery(rate=1.25))
+    said = np.concatenate([each.samples for each in chunks])
+    loud = np.flatnonzero(np.abs(said.astype(int)) > 500)
+    return said[loud[0] : loud[-1]]
+
+
+def test_an_okay_over_the_assistant_is_a_pause(engines: Engines, okay: Pcm) -> None:
+    """It begins like a sentence; its words say that somebody listens."""
+    channel = HeardChannel(12_000, [(1_500, okay)])
+    events = hold(engines, channel)
+    kinds = [type(event) for event in events]
+    assert kinds.count(AssistantHeld) == kinds.count(AssistantResumed) == 1
+    assert AssistantInterrupted not in kinds and not records(events)
+
+
+def test_an_okay_to_what_was_just_asked_is_a_turn(engines: Engines, okay: Pcm) -> None:
+    """Over the last word of "How can I help you today?"."""
+    clauses = [e for e in hold(engines, HeardChannel(12_000, [])) if isinstance(e, ClauseQueued)]
+    question = clauses[-1]
+    assert question.text.endswith("?")
+    channel = HeardChannel(question.end_ms + 4_000, [(question.end_ms - 300, okay)])
+    (record,) = records(hold(engines, channel))
+    assert record.transcript.text == "okay"
 
 
 class Watched:
