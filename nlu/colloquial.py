@@ -5,11 +5,8 @@ from __future__ import annotations
 
 import functools
 import re
-from pathlib import Path
 
-import yaml
-
-_FILE = Path(__file__).with_name("colloquial.yaml")
+from nlu import written_data
 
 
 def plainly(text: str) -> str:
@@ -21,7 +18,7 @@ def plainly(text: str) -> str:
 
 @functools.cache
 def _table() -> tuple[re.Pattern[str], tuple[str, ...]]:
-    written: dict[str, list[str]] = yaml.safe_load(_FILE.read_text("utf-8"))
+    written: dict[str, list[str]] = written_data.read("colloquial.yaml")
     groups = (rf"(?P<w{at}>{'|'.join(forms)})" for at, forms in enumerate(written.values()))
     pattern = re.compile(rf"(?<![\w'])(?:{'|'.join(groups)})(?![\w'])", re.IGNORECASE)
     return pattern, tuple(written)

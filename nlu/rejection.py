@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
+from nlu import written_data
 from nlu.encoder import SentenceEncoder
 from nlu.likeness import IntentScores, Matrix, blended
 from nlu.probabilities import softmax
@@ -103,8 +102,7 @@ class _Strangers:
 
 @lru_cache(maxsize=1)
 def _written() -> tuple[str, ...]:
-    path = Path(__file__).with_name("strangers.yaml")
-    return tuple(str(text) for text in yaml.safe_load(path.read_text("utf-8")))
+    return tuple(str(text) for text in written_data.read("strangers.yaml"))
 
 
 @dataclass(frozen=True, slots=True)

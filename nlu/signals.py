@@ -12,17 +12,16 @@ import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
+from nlu import written_data
 from nlu.encoder import Encoder
 from nlu.prototypes import Prototypes
 
-_FILE = Path(__file__).with_name("signals.yaml")
-_EXAMPLES = Path(__file__).with_name("signal_examples.yaml")
+_FILE = "signals.yaml"
+_EXAMPLES = "signal_examples.yaml"
 # How much likeness is enough, and where a telling word stands in the text. A wish for a human that
 # is missed costs more than one that is imagined.
 _LIKE = {"asks_human": 0.4}
@@ -185,7 +184,7 @@ def _is_stuck(clause: str) -> bool:
 
 @functools.cache
 def _likeness() -> tuple[Encoder, Prototypes]:
-    written: dict[str, Any] = yaml.safe_load(_EXAMPLES.read_text(encoding="utf-8"))
+    written: dict[str, Any] = written_data.read(_EXAMPLES)
     others: list[str] = written.pop("others")
     encoder = Encoder.load()
     examples = {name: lists["yes"] for name, lists in written.items()}
@@ -235,7 +234,7 @@ def _within(left: str, right: str, most: int) -> bool:
 
 @functools.cache
 def _signals() -> tuple[_Signal, ...]:
-    written: dict[str, Any] = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    written: dict[str, Any] = written_data.read(_FILE)
     parts = _expanded(written.pop("parts"))
     return tuple(
         _Signal(

@@ -28,10 +28,12 @@ class SpellingLikeness:
             [math.log((1 + len(phrases)) / (1 + count)) + 1 for count in seen.values()], np.float32
         )
         self._weights = [self._weighted(grams) for grams in found]
-        # By gram, since a text asks for a few hundred of them: a row each is read in one go.
-        self._by_gram = np.zeros((len(seen), len(phrases)), np.float32)
-        for at, (columns, values) in enumerate(self._weights):
-            self._by_gram[columns, at] = values
+        columns = np.concatenate([columns for columns, _ in self._weights])
+        order = np.argsort(columns, kind="stable")
+        self._starts = np.searchsorted(columns[order], np.arange(len(seen) + 1))
+        sizes = [len(columns) for columns, _ in self._weights]
+        self._holders = np.repeat(np.arange(len(sizes)), sizes)[order]
+        self._held = np.concatenate([values for _, values in self._weights])[order]
 
     def to_phrases(self, text: str) -> npt.NDArray[np.float32]:
         """The cosine of `text` to each phrase: float32 [len(phrases)]."""
@@ -44,7 +46,13 @@ class SpellingLikeness:
     def _to_phrases(
         self, columns: npt.NDArray[np.intp], values: npt.NDArray[np.float32]
     ) -> npt.NDArray[np.float32]:
-        return np.asarray(values @ self._by_gram[columns], np.float32)
+        """The cosine to each phrase: of every gram, what each phrase that holds it adds."""
+        starts = self._starts[columns]
+        counts = self._starts[columns + 1] - starts
+        places = np.arange(counts.sum()) + np.repeat(starts - np.cumsum(counts) + counts, counts)
+        added = self._held[places] * np.repeat(values, counts)
+        whole = np.bincount(self._holders[places], added, minlength=len(self._weights))
+        return np.asarray(whole, np.float32)
 
     def _weighted(
         self, grams: Counter[str]
