@@ -121,6 +121,8 @@ def _syntax_mistake(file: str, error: yaml.YAMLError) -> Mistake:
 
 
 _DEEPEST = 20
+_MOST_VALUES = 100_000
+"""Thirty times a large pack; anchors that repeat anchors would make billions."""
 
 _CONSTRUCT: dict[str, Callable[[str], Any]] = {
     "tag:yaml.org,2002:bool": lambda text: text == "true",
@@ -131,6 +133,11 @@ _CONSTRUCT: dict[str, Callable[[str], Any]] = {
 
 
 def _build(node: yaml.Node, location: Location, file: str, source: Source) -> Any:
+    if len(source.places) >= _MOST_VALUES:
+        wrong = "holds too many values"
+        if not any(mistake.wrong == wrong for mistake in source.mistakes):
+            source.mistakes.append(Mistake(file, 1, "", wrong, "repeat less by `&` and `*`"))
+        return None
     source.places[location] = (file, node.start_mark.line + 1)
     if len(location) > _DEEPEST:
         wrong = "is nested too deeply, or contains itself"

@@ -236,6 +236,15 @@ def test_a_file_that_is_no_pack_is_a_sentence(tmp_path: Path, content: bytes, to
     assert any(told in str(mistake) for mistake in mistakes)
 
 
+def test_anchors_that_repeat_anchors_are_told_off_and_not_written_out(copy: Path) -> None:
+    lines = ["a: &a [x, x, x, x, x, x, x, x, x]"]
+    for name, before in zip("bcdefghi", "abcdefgh", strict=True):
+        lines.append(f"{name}: &{name} [{', '.join(['*' + before] * 9)}]")
+    (copy / "intents.yaml").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(AttuneError, match=r"intents\.yaml, line 1: holds too many values"):
+        load_pack(copy)
+
+
 def test_an_unknown_pack_lists_those_that_there_are(tmp_path: Path) -> None:
     with pytest.raises(AttuneError, match="bank, retail"):
         load_pack("retial")
