@@ -618,7 +618,12 @@ def test_an_alarm_is_heard_beside_a_figure_of_speech(text: str, signal: str) -> 
 
 @pytest.mark.parametrize(
     "text",
-    ["can you speak up", "could you talk a bit slower", "please speak more clearly", "say it again"],
+    [
+        "can you speak up",
+        "could you talk a bit slower",
+        "please speak more clearly",
+        "say it again",
+    ],
 )
 def test_how_the_assistant_is_to_speak_is_no_wish_for_a_human(text: str) -> None:
     assert "asks_human" not in find_signals(text)
