@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from nlu.emotion.intensity import intensity_of
 from nlu.emotion.phrase_bank import EMOTIONS, PhraseBank, closeness
 from nlu.emotion.words_model import WordsModel
+from nlu.emotion.words_trust import doubt_signals
 from nlu.encoder import SentenceEncoder
 from nlu.probabilities import softmax
 from nlu.types import Emotion, EmotionEstimate, Grant, Intensity, Source
@@ -50,6 +52,26 @@ _STRENGTH = {
 }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """What a text seems to say: chances of the emotions [7] and the signals of doubt in the first
+    choice, in the order of `words_trust.SIGNALS`."""
+
+    chances: npt.NDArray[np.float64]
+    signals: npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Evidence:
+    """Of one text or part: logits of the blend, each network's chances, the bank's scores, and how
+    like a service desk it is."""
+
+    logits: npt.NDArray[np.float64]
+    members: npt.NDArray[np.float64]
+    bank: npt.NDArray[np.float64]
+    desk: float
+
+
 class TextModel:
     """Estimates a feeling from words; see `load`."""
 
@@ -85,22 +107,35 @@ class TextModel:
             reason = "the words are too unsure"
         if reason is not None:
             return EmotionEstimate.abstain(Source.WORDS, reason)
-        return estimate_from(said, self._chances(said, asr_confidence))
+        reading = self.read(said, asr_confidence)
+        return estimate_from(
+            said, reading.chances, float(self._model.trust.confidence(reading.signals))
+        )
 
-    def _chances(self, text: str, asr_confidence: float) -> npt.NDArray[np.float64]:
-        whole, *parts = self._logits([text, *parts_of(text)])
-        strongest = max(parts, key=_felt, default=whole)
-        if _felt(strongest) > _felt(whole):
-            whole = (1 - _SHARE_OF_PART) * whole + _SHARE_OF_PART * strongest
-        return softmax(whole * (0.5 + 0.5 * min(1.0, asr_confidence)))
+    def read(self, text: str, asr_confidence: float = 1.0) -> Reading:
+        """What any text seems to say, readable or not."""
+        whole, *parts = self._evidence([text, *parts_of(text)])
+        logits = whole.logits
+        strongest = max((part.logits for part in parts), key=_felt, default=logits)
+        if _felt(strongest) > _felt(logits):
+            logits = (1 - _SHARE_OF_PART) * logits + _SHARE_OF_PART * strongest
+        chances = softmax(logits * (0.5 + 0.5 * min(1.0, asr_confidence)))
+        return Reading(chances, doubt_signals(chances, whole.members, whole.bank, whole.desk))
 
-    def _logits(self, texts: Sequence[str]) -> list[npt.NDArray[np.float64]]:
+    def _evidence(self, texts: Sequence[str]) -> list[_Evidence]:
         found = []
         for text, vector in zip(texts, self._encoder.encode(list(texts)), strict=True):
             scores, nearest = self._bank.score(vector)
-            desk = self._model(text).desk.astype(float)
-            logits = self._of_model * desk + self._of_bank * scores + self._bias
-            found.append(logits + closeness(nearest))
+            said = self._model(text)
+            logits = self._of_model * said.desk.astype(float) + self._of_bank * scores + self._bias
+            found.append(
+                _Evidence(
+                    logits + closeness(nearest),
+                    softmax(said.members),
+                    scores,
+                    self._model.trust.desk(vector),
+                )
+            )
         return found
 
     def _unreadable(self, text: str) -> str | None:
@@ -142,8 +177,13 @@ def _felt(logits: npt.NDArray[np.float64]) -> float:
     return float(1 - softmax(logits)[0])
 
 
-def estimate_from(text: str, chances: npt.NDArray[np.float64]) -> EmotionEstimate:
-    """The estimate made of chances [7] for `text`, which tells how strong the feeling is."""
+def estimate_from(
+    text: str, chances: npt.NDArray[np.float64], confidence: float | None = None
+) -> EmotionEstimate:
+    """The estimate made of chances [7] for `text`, which tells how strong the feeling is.
+
+    Without a `confidence` the highest chance is taken for it.
+    """
     affect = np.asarray([AFFECT[emotion] for emotion in EMOTIONS])
     top = int(chances.argmax())
     step = intensity_of(text, EMOTIONS[top], float(chances[top]))
@@ -154,6 +194,6 @@ def estimate_from(text: str, chances: npt.NDArray[np.float64]) -> EmotionEstimat
         float(valence),
         float(arousal),
         step,
-        float(chances[top]),
+        float(chances[top]) if confidence is None else confidence,
         Source.WORDS,
     )

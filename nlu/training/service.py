@@ -73,11 +73,11 @@ def sentences(seed: int, *, held_out: bool, each: int) -> Rows:
 def filled(seed: int, each: int) -> Rows:
     """Up to `each` different sentences an emotion from the templates, their choices drawn.
 
-    A sentence of `development` is never among them.
+    A sentence of `development` or `calibration` is never among them.
     """
     parts = _parts()
     slots: dict[str, list[str]] = parts["slots"]
-    fitted = {corpora.speech_like(text) for text, _ in development()}
+    fitted = {corpora.speech_like(text) for text, _ in development() + calibration()}
     chance = random.Random(seed)
     rows: Rows = []
     for emotion, templates in parts["templates"].items():
@@ -102,9 +102,12 @@ def fill(template: str, slots: Mapping[str, Sequence[str]], chance: random.Rando
 
 def development() -> Rows:
     """Whole sentences written for Attune (`service_dev.tsv`), for fitting the blend alone."""
-    lines = (Path(__file__).parent / "service_dev.tsv").read_text("utf-8").splitlines()
-    pairs = (line.split("\t") for line in lines)
-    return [(text, EMOTIONS.index(Emotion(name))) for name, text in pairs]
+    return _whole("service_dev.tsv")
+
+
+def calibration() -> Rows:
+    """Others (`service_calibration.tsv`), for fitting the confidence alone."""
+    return _whole("service_calibration.tsv")
 
 
 def phrases() -> Rows:
@@ -122,6 +125,12 @@ def plain_requests(data: Path, split: str, seed: int, most: int) -> Rows:
     found = [(text, 0) for text, intent in pairs if intent not in _NOT_PLAIN]
     random.Random(seed).shuffle(found)
     return found[:most]
+
+
+def _whole(name: str) -> Rows:
+    lines = (Path(__file__).parent / name).read_text("utf-8").splitlines()
+    pairs = (line.split("\t") for line in lines)
+    return [(text, EMOTIONS.index(Emotion(emotion))) for emotion, text in pairs]
 
 
 def _parts() -> dict[str, Any]:

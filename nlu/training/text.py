@@ -31,6 +31,7 @@ from nlu.training.encoder import Teacher
 from nlu.training.text_card import text_card
 from nlu.training.text_pairs import PairSettings
 from nlu.training.text_pairs import train as train_pairs
+from nlu.training.text_rework import reworked
 from nlu.training.text_student import Examples, Student, StudentSettings, fit
 from nlu.training.text_teacher import TeacherSettings, answers
 from nlu.wordpiece import WordPiece
@@ -52,6 +53,8 @@ class TextSettings:
     pairs: PairSettings = field(default_factory=PairSettings)
     teacher: TeacherSettings = field(default_factory=TeacherSettings)
     taught_share: float = 0.8
+    reworked_versions: int = 4
+    reworked_share: float = 0.45
     members: int = 2
     most_pieces: int = 11_000
     service_each: int = 800
@@ -116,18 +119,27 @@ def prepare(data: Path, seed: int, settings: TextSettings) -> Prepared:
 
 
 def taught(prepared: Prepared, out: Path, seed: int, settings: TextSettings) -> Prepared:
-    """The same with what a teacher, fine-tuned for it, says of the texts of GoEmotions.
+    """The same with what a teacher, fine-tuned for it, says of the texts of GoEmotions, and with
+    reworked versions of all texts, of which it alone says what they are.
 
     Its answers are kept as `text_teacher.npz` in `out`: a run that changes only the small networks
     need not fine-tune it again.
     """
     if not settings.taught_share:
         return prepared
-    said = answers(
+    made = [
+        reworked(prepared.versions[0], seed + 10 + at) for at in range(settings.reworked_versions)
+    ]
+    written, *others = answers(
         prepared.versions, prepared.examples, prepared.prior, CHANCES, seed, settings.teacher,
-        out / "text_teacher.npz",
+        out / "text_teacher.npz", made,
     )  # fmt: skip
-    examples = replace(prepared.examples, taught=said, taught_share=settings.taught_share)
+    words, longest = WordPiece(prepared.pieces), settings.student.longest
+    pieces = [[words(text, longest) or [words.unknown] for text in version] for version in made]
+    examples = replace(
+        prepared.examples, versions=[*prepared.examples.versions, *pieces],
+        taught=written, taught_share=settings.taught_share, reworked=others,
+    )  # fmt: skip
     return replace(prepared, examples=examples)
 
 
@@ -148,8 +160,17 @@ def train_member(
     torch.set_num_threads(1)
     torch.manual_seed(seed)
     student = Student(prepared.start, len(prepared.prior), prepared.prior, settings.student)
-    fit(student, prepared.examples, CHANCES, seed)
+    fit(student, prepared.examples, chances_of_versions(prepared.examples, settings), seed)
     return shipped(student)
+
+
+def chances_of_versions(examples: Examples, settings: TextSettings) -> list[float]:
+    """How often each version is shown, the reworked ones `reworked_share` of the time together."""
+    count = len(examples.reworked)
+    if not count:
+        return list(CHANCES)
+    share = settings.reworked_share
+    return [(1 - share) * chance for chance in CHANCES] + [share / count] * count
 
 
 def write(
@@ -249,6 +270,10 @@ def shipped(student: Student) -> dict[str, npt.NDArray[np.generic]]:
         "linear_bias": student.linear.bias.detach().numpy().astype(np.float32),
     }
     matrices = {"linear": student.linear.weight.detach().numpy().T}
+    for number, layer in enumerate(student.layers):
+        turned = layer.weight.detach().numpy().transpose(2, 1, 0)
+        matrices[f"turning{number}"] = turned.reshape(-1, turned.shape[2])
+        weights[f"layer{number}"] = layer.bias.detach().numpy().astype(np.float32)
     for width, one in zip(student.settings.widths, student.filters, strict=True):
         turned = one.weight.detach().numpy().transpose(2, 1, 0)
         matrices[f"filters{width}"] = turned.reshape(-1, turned.shape[2])

@@ -12,10 +12,12 @@ import numpy.typing as npt
 
 from nlu.emotion.labels import EKMAN, GOEMOTIONS, SENTIMENT, heads
 from nlu.emotion.phrase_bank import EMOTIONS, PhraseBank, closeness
+from nlu.emotion.text import TextModel
 from nlu.emotion.words_model import LABELS, WordsModel
+from nlu.emotion.words_trust import SIGNALS
 from nlu.encoder import Encoder
 from nlu.probabilities import softmax
-from nlu.training import service
+from nlu.training import service, text_trust
 from nlu.training import texts as corpora
 
 Matrix = npt.NDArray[np.float64]
@@ -66,27 +68,30 @@ def finish(
     weights: dict[str, npt.NDArray[np.generic]], data: Path, seed: int
 ) -> tuple[dict[str, npt.NDArray[np.generic]], dict[str, Any]]:
     """What is fitted on dev (thresholds, temperatures, blend), and the metrics on test."""
+    encoder = Encoder.load()
     unfitted = {
         "thresholds": np.zeros(len(heads()), np.float32),
-        "temperatures": np.ones(1, np.float32),
-        "blend": np.ones(9, np.float32),
+        "temperatures": np.asarray([1, 0], np.float32),
+        "blend": np.ones(2 + len(EMOTIONS), np.float32),
+        "trust": np.zeros(len(SIGNALS) + 1, np.float32),
+        "desk_direction": text_trust.desk_direction(data, encoder, seed).astype(np.float32),
     }
     model = WordsModel({**weights, **unfitted})
     dev = split(data, "dev", seed)
     logits = {name: label_logits(model, texts) for name, texts in dev.texts.items()}
     everything = np.vstack(list(logits.values()))
     wanted = np.vstack([dev.targets] * len(logits))
-    temperature = _label_temperature(everything, wanted)
     thresholds = np.asarray(
         [best_threshold(everything[:, at], wanted[:, at]) for at in range(wanted.shape[1])]
     )
-    encoder = Encoder.load()
-    blend = _fit_blend(model, encoder, data, dev, seed)
     fitted: dict[str, npt.NDArray[np.generic]] = {
+        **unfitted,
         "thresholds": thresholds.astype(np.float32),
-        "temperatures": np.asarray([temperature], np.float32),
-        "blend": blend.astype(np.float32),
+        "temperatures": _label_calibration(everything, wanted).astype(np.float32),
+        "blend": _fit_blend(model, encoder, data, dev, seed).astype(np.float32),
     }
+    reader = TextModel(WordsModel({**weights, **fitted}), PhraseBank({}, encoder), encoder)
+    fitted["trust"] = text_trust.trust(_to_trust(reader, dev, seed)).astype(np.float32)
     return fitted, measure(WordsModel({**weights, **fitted}), encoder, data, seed)
 
 
@@ -122,21 +127,47 @@ def measure(model: WordsModel, encoder: Encoder, data: Path, seed: int) -> dict[
         if condition == CONDITIONS[0]:
             found["interval_28_labels"] = _interval(said[:, :LABELS], test.targets[:, :LABELS])
         if condition == CONDITIONS[2]:
-            chances = 1 / (1 + np.exp(-logits[:, :LABELS] / float(model.temperatures[0])))
+            temperature, shift = model.temperatures.astype(float)
+            chances = 1 / (1 + np.exp(-logits[:, :LABELS] / temperature - shift))
             found["ece_28_labels_word_errors"] = round(
                 label_ece(chances, test.targets[:, :LABELS]), 4
             )
-    bank = PhraseBank({}, encoder)
+    reader = TextModel(model, PhraseBank({}, encoder), encoder)
     sure = test.emotion >= 0
     texts = [text for text, keep in zip(test.texts[CONDITIONS[2]], sure, strict=True) if keep]
-    goal = test.emotion[sure]
-    chances = blended(model, bank, encoder, texts, model.blend.astype(float))
+    signals, right = judged(reader, texts, test.emotion[sure])
     found["seven_emotions_word_errors"] = {
-        "accuracy": round(float((chances.argmax(1) == goal).mean()), 4),
-        "ece": round(ece(chances, goal), 4),
-        "n": len(goal),
+        "accuracy": round(float(right.mean()), 4),
+        "ece": round(calibration_gap(model.trust.confidence(signals), right), 4),
+        "n": len(right),
     }
     return found
+
+
+def judged(
+    reader: TextModel, texts: Sequence[str], goal: npt.NDArray[np.int64]
+) -> tuple[Matrix, npt.NDArray[np.bool_]]:
+    """The signals of doubt for each text [texts, signals], and whether its reading is right."""
+    readings = [reader.read(text) for text in texts]
+    said = np.asarray([reading.chances.argmax() for reading in readings])
+    return np.stack([reading.signals for reading in readings]), said == goal
+
+
+def _to_trust(reader: TextModel, dev: Split, seed: int) -> text_trust.Parts:
+    """What the confidence is fitted on: the calibration sentences, and the texts of dev that the
+    blend was not fitted on, each as written and with word errors."""
+    desk = service.calibration()
+    errors = corpora.WordErrors([text for text, _ in desk] * 2, seed + 400)
+    noisy = [(errors(text, 0.15), number) for text, number in desk for _ in range(5)]
+    rest = np.flatnonzero(dev.emotion >= 0)[1::2]
+    parts = [(desk, 0.3), (noisy, 0.3)]
+    for condition, share in ((CONDITIONS[2], 0.25), (CONDITIONS[0], 0.15)):
+        rows = [(dev.texts[condition][at], int(dev.emotion[at])) for at in rest]
+        parts.append((rows, share))
+    return [
+        (*judged(reader, [text for text, _ in rows], np.asarray([n for _, n in rows])), share)
+        for rows, share in parts
+    ]
 
 
 def evidence(
@@ -147,14 +178,6 @@ def evidence(
     scored = [bank.score(vector) for vector in encoder.encode(texts)]
     close = closeness(np.stack([nearest for _, nearest in scored]))
     return desk, np.stack([scores for scores, _ in scored]), close
-
-
-def blended(
-    model: WordsModel, bank: PhraseBank, encoder: Encoder, texts: Sequence[str], blend: Matrix
-) -> Matrix:
-    """Chances of the seven emotions: [texts, 7]."""
-    desk, scores, close = evidence(model, bank, encoder, texts)
-    return softmax(blend[0] * desk + blend[1] * scores + blend[2:] + close)
 
 
 def _fit_blend(model: WordsModel, encoder: Encoder, data: Path, dev: Split, seed: int) -> Matrix:
@@ -232,19 +255,18 @@ def _interval(
 
 def ece(chances: Matrix, goal: npt.NDArray[np.intp], bins: int = 15) -> float:
     """Expected calibration error of the top label (Naeini et al. 2015), equal-width bins."""
-    sure = chances.max(1)
-    right = chances.argmax(1) == goal
-    return _gap(sure, right, bins)
+    return calibration_gap(chances.max(1), chances.argmax(1) == goal, bins)
 
 
 def label_ece(chances: Matrix, wanted: npt.NDArray[np.bool_], bins: int = 15) -> float:
     """Expected calibration error of the most probable label being among the text's labels."""
     top = chances.argmax(1)
     rows = np.arange(len(top))
-    return _gap(chances[rows, top], wanted[rows, top], bins)
+    return calibration_gap(chances[rows, top], wanted[rows, top], bins)
 
 
-def _gap(sure: Matrix, right: npt.NDArray[np.bool_], bins: int) -> float:
+def calibration_gap(sure: Matrix, right: npt.NDArray[np.bool_], bins: int = 15) -> float:
+    """The same from confidences [n] and whether each was right."""
     at = np.minimum((sure * bins).astype(int), bins - 1)
     gaps = [
         (at == one).mean() * abs(sure[at == one].mean() - right[at == one].mean())
@@ -253,9 +275,20 @@ def _gap(sure: Matrix, right: npt.NDArray[np.bool_], bins: int) -> float:
     return float(sum(gaps))
 
 
-def _label_temperature(logits: Matrix, wanted: npt.NDArray[np.bool_]) -> float:
-    grid = np.linspace(0.5, 3.0, 51)
-    part = logits[:, :LABELS]
-    return float(
-        min(grid, key=lambda one: label_ece(1 / (1 + np.exp(-part / one)), wanted[:, :LABELS]))
+def gap_by_chance(sure: Matrix, times: int = 200) -> float:
+    """The calibration error that honest confidences [n] would show on average: few texts in a bin
+    are right more or less often than they should be by chance alone."""
+    chance = np.random.default_rng(0)
+    drawn = (chance.uniform(size=len(sure)) < sure for _ in range(times))
+    return float(np.mean([calibration_gap(sure, right) for right in drawn]))
+
+
+def _label_calibration(logits: Matrix, wanted: npt.NDArray[np.bool_]) -> Matrix:
+    """Temperature and shift that make the chance of the most probable label honest (Platt 1999):
+    chance = logistic(logit / temperature + shift)."""
+    top = logits[:, :LABELS].argmax(1)
+    rows = np.arange(len(top))
+    scale, shift = text_trust.logistic(
+        [(logits[rows, top][:, None], wanted[rows, top], 1.0)], np.ones(1), 0.0
     )
+    return np.asarray([1 / scale, shift])

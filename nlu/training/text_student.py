@@ -16,12 +16,17 @@ _log = logging.getLogger(__name__)
 
 Matrix = npt.NDArray[np.float32]
 
+REWORKED_WEIGHT = 0.3
+"""How much the service emotion of a reworked text weighs, as much as that of GoEmotions' own."""
+
 
 @dataclass(frozen=True, slots=True)
 class StudentSettings:
     """What the shipped text model was trained with."""
 
     dimensions: int = 96
+    layers: int = 2
+    layer_dropout: float = 0.1
     widths: tuple[int, ...] = (1, 2, 3, 4)
     filters: int = 224
     dropout: float = 0.45
@@ -40,6 +45,8 @@ class Examples:
     [0, 1] with NaN where a label is unknown; `desk` [n] the service emotion or -1, with
     `desk_weight` [n] in the loss. `taught` [m, labels + 7] are the chances that a teacher gives the
     first m texts, read as written; they have `taught_share` of a text's goal, its labels the rest.
+    The last `len(reworked)` versions are texts of their own, and `reworked[r]` [n, labels + 7] is
+    what the teacher says of them.
     """
 
     versions: Sequence[Sequence[Sequence[int]]]
@@ -48,6 +55,7 @@ class Examples:
     desk_weight: Matrix
     taught: Matrix | None = None
     taught_share: float = 0.0
+    reworked: Sequence[Matrix] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,14 +68,18 @@ class Goals:
     desk_weight: Matrix
 
 
-def goals(examples: Examples, batch: Sequence[int]) -> Goals:
-    """The goals of the texts numbered in `batch`, the same in whatever version they are shown."""
+def goals(examples: Examples, batch: Sequence[int], kinds: Sequence[int] = ()) -> Goals:
+    """The goals of the texts numbered in `batch`, shown in the versions `kinds` (none: as written).
+
+    They are the same in every version but the reworked ones, where the teacher alone is asked.
+    """
     labels = examples.targets[batch]
+    count = labels.shape[1]
     number = examples.desk[batch]
     desk = (number[:, None] == np.arange(7)).astype(np.float32)
     weight = np.where(number >= 0, examples.desk_weight[batch], 0).astype(np.float32)
     if examples.taught is not None:
-        share, count = np.float32(examples.taught_share), labels.shape[1]
+        share = np.float32(examples.taught_share)
         here = np.flatnonzero(np.asarray(batch) < len(examples.taught))
         said = examples.taught[np.asarray(batch)[here]]
         labels[here] = (1 - share) * labels[here] + share * said[:, :count]
@@ -75,11 +87,16 @@ def goals(examples: Examples, batch: Sequence[int]) -> Goals:
         desk[here] = own * desk[here] + (1 - own) * said[:, count:]
         unknown = here[number[here] < 0]
         weight[unknown] = share * examples.desk_weight[batch][unknown]
+    for row, kind in enumerate(kinds):
+        version = kind - len(examples.versions) + len(examples.reworked)
+        if version >= 0:
+            alone = examples.reworked[version][batch[row]]
+            labels[row], desk[row], weight[row] = alone[:count], alone[count:], REWORKED_WEIGHT
     return Goals(labels, desk, weight)
 
 
 class Student:
-    """Piece vectors, filters of several widths, highest response, linear layer."""
+    """Piece vectors, residual layers, filters of several widths, highest response, linear layer."""
 
     def __init__(
         self, start: Matrix, outputs: int, prior: Matrix, settings: StudentSettings
@@ -92,25 +109,38 @@ class Student:
             freeze=False,
             padding_idx=len(start),
         )
+        width = start.shape[1]
+        self.layers = torch.nn.ModuleList(
+            torch.nn.Conv1d(width, width, 3, padding=1) for _ in range(settings.layers)
+        )
+        for layer in self.layers:
+            torch.nn.init.normal_(layer.weight, std=0.02)
+            torch.nn.init.zeros_(layer.bias)
         self.filters = torch.nn.ModuleList(
-            torch.nn.Conv1d(start.shape[1], settings.filters, width, padding=width - 1)
-            for width in settings.widths
+            torch.nn.Conv1d(width, settings.filters, span, padding=span - 1)
+            for span in settings.widths
         )
         self.linear = torch.nn.Linear(settings.filters * len(settings.widths), outputs)
         torch.nn.init.normal_(self.linear.weight, std=0.02)
         self.linear.bias.data = torch.from_numpy(prior.copy())
-        self.all = torch.nn.ModuleList([self.vectors, self.filters, self.linear])
+        self.all = torch.nn.ModuleList([self.vectors, self.layers, self.filters, self.linear])
 
     def __call__(self, pieces: Any, *, training: bool = False) -> Any:
         """Padded piece numbers [batch, length] to logits [batch, outputs]."""
         import torch
 
         embedded = self.vectors(pieces)
+        there = (pieces != self.vectors.padding_idx)[:, None]
         if training:
             embedded = torch.nn.functional.dropout1d(embedded, 0.08)
             embedded = torch.nn.functional.dropout(embedded, 0.2)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=training):
             turned = embedded.transpose(1, 2)
+            for layer in self.layers:
+                added = torch.relu(layer(turned))
+                if training:
+                    added = torch.nn.functional.dropout(added, self.settings.layer_dropout)
+                turned = (turned + added) * there
             highest = [one(turned).amax(2) for one in self.filters]
         features = torch.nn.functional.relu(torch.cat(highest, 1).float())
         if training:
@@ -156,7 +186,7 @@ def fit(student: Student, examples: Examples, chances: Sequence[float], seed: in
             kinds = chance.choices(range(len(examples.versions)), chances, k=len(batch))
             pieces = [examples.versions[kind][at] for kind, at in zip(kinds, batch, strict=True)]
             logits = student(student.padded(pieces), training=True)
-            loss = loss_of(logits, goals(examples, batch))
+            loss = loss_of(logits, goals(examples, batch, kinds))
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

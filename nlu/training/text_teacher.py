@@ -51,16 +51,18 @@ def answers(
     seed: int,
     settings: TeacherSettings,
     kept: Path,
-) -> Matrix:
-    """What a teacher trained on `examples` says of those that have labels, read as written.
+    reworked: Sequence[Sequence[str]] = (),
+) -> list[Matrix]:
+    """What a teacher trained on `examples` says of those that have labels, read as written, then
+    of the texts in each of `reworked`.
 
-    Chances [texts with labels, labels + 7]: of each label, then of the seven service emotions, one
-    of which holds. They are kept in the file `kept`; the same texts, labels, seed and settings take
-    them from there.
+    Chances [texts, labels + 7]: of each label, then of the seven service emotions, one of which
+    holds. They are kept in the file `kept`; the same texts, labels, seed and settings take them
+    from there.
     """
     import torch
 
-    asked = repr((settings, seed, tuple(chances), versions)).encode("utf-8")
+    asked = repr((settings, seed, tuple(chances), versions, reworked)).encode("utf-8")
     digest = hashlib.sha256(asked + examples.targets.tobytes() + examples.desk.tobytes())
     known = _kept(kept, digest.hexdigest())
     if known is not None:
@@ -72,17 +74,25 @@ def answers(
     teacher.fit(versions, examples, chances, seed)
     labels = examples.targets.shape[1]
     with_labels = int((~np.isnan(examples.targets[:, 0])).sum())
-    said = _chances(teacher.logits(versions[0][:with_labels]), labels)
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(kept, digest=np.asarray(digest.hexdigest()), said=said)
-    return said.astype(np.float32)
+    texts = [versions[0][:with_labels], *reworked]
+    said = [_chances(teacher.logits(part), labels) for part in texts]
+    keep(kept, digest.hexdigest(), said)
+    return [part.astype(np.float32) for part in said]
 
 
-def _kept(path: Path, digest: str) -> Matrix | None:
+def keep(path: Path, digest: str, said: Sequence[npt.NDArray[np.float16]]) -> None:
+    """Write what a teacher said, part by part, with the digest of what it was asked."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parts: dict[str, Any] = {f"said_{at}": part for at, part in enumerate(said)}
+    np.savez(path, digest=np.asarray(digest), **parts)
+
+
+def _kept(path: Path, digest: str) -> list[Matrix] | None:
     try:
         with np.load(path) as file:
-            same = str(file["digest"]) == digest
-            return file["said"].astype(np.float32) if same else None
+            if str(file["digest"]) != digest:
+                return None
+            return [file[f"said_{at}"].astype(np.float32) for at in range(len(file.files) - 1)]
     except (OSError, KeyError, ValueError, EOFError, zipfile.BadZipFile):
         return None
 

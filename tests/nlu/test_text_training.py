@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from nlu.emotion.phrase_bank import EMOTIONS
 from nlu.emotion.word_pairs import WordPairs
 from nlu.errors import AttuneError
 from nlu.training import service, text_measures
+from nlu.training.text import TextSettings, chances_of_versions
 from nlu.training.text_pairs import PairSettings
 from nlu.training.text_pairs import train as train_pairs
+from nlu.training.text_rework import reworked
 from nlu.training.text_student import Examples, goals
 from nlu.training.texts import WordErrors, goemotions, speech_like
 
@@ -58,7 +61,7 @@ def test_the_measured_sentences_are_not_trained_on(name: str) -> None:
     lines = Path(f"benchmarks/{name}.tsv").read_text("utf-8").splitlines()
     measured = {speech_like(line.split("\t")[1]) for line in lines}
     known = service.sentences(0, held_out=False, each=800) + service.phrases()
-    known += service.development() + service.filled(0, 600)
+    known += service.development() + service.calibration() + service.filled(0, 600)
     assert not measured & {speech_like(text) for text, _ in known}
 
 
@@ -66,6 +69,15 @@ def test_the_blend_is_fitted_on_sentences_that_no_network_and_no_bank_has_seen()
     fitted = {speech_like(text) for text, _ in service.development()}
     known = service.phrases() + service.filled(0, 600)
     known += service.sentences(0, held_out=False, each=800)
+    assert not fitted & {speech_like(text) for text, _ in known}
+
+
+def test_the_confidence_is_fitted_on_sentences_that_nothing_else_has_seen() -> None:
+    fitted = {speech_like(text) for text, _ in service.calibration()}
+    known = service.phrases() + service.filled(0, 600) + service.development()
+    known += service.sentences(0, held_out=False, each=800)
+    known += service.sentences(0, held_out=True, each=150)
+    assert len(fitted) == len(service.calibration())
     assert not fitted & {speech_like(text) for text, _ in known}
 
 
@@ -98,6 +110,12 @@ def test_calibration_error_is_nought_for_honest_chances_and_large_for_boasts() -
     assert text_measures.ece(honest, goal) < 0.02
     boasting = np.stack((np.full(20_000, 0.99), np.full(20_000, 0.01)), axis=1)
     assert text_measures.ece(boasting, goal) > 0.2
+
+
+def test_few_texts_seem_ill_calibrated_by_chance_alone() -> None:
+    sure = np.random.default_rng(7).uniform(0.3, 1.0, 20_000)
+    assert text_measures.gap_by_chance(sure[:160]) > 0.05
+    assert text_measures.gap_by_chance(sure, times=5) < 0.01
 
 
 @pytest.fixture
@@ -140,6 +158,27 @@ def test_a_text_without_an_emotion_weighs_nothing_when_there_is_no_teacher() -> 
         [[[1]]], np.zeros((1, 2), np.float32), np.asarray([-1]), np.ones(1, np.float32)
     )
     assert goals(alone, [0]).desk_weight.tolist() == [0.0]
+
+
+def test_of_a_reworked_text_the_teacher_alone_says_what_it_is(examples: Examples) -> None:
+    said = np.asarray([[0.7, 0.1, 1, *[0] * 6]] * 3, np.float32)
+    more = replace(examples, versions=[*examples.versions, [[4], [5], [6]]], reworked=[said])
+    wanted = goals(more, [2, 2, 0], [0, 1, 0])
+    assert np.isnan(wanted.labels[0]).all()
+    assert wanted.labels[1] == pytest.approx([0.7, 0.1])
+    assert wanted.desk[1].tolist() == [1, 0, 0, 0, 0, 0, 0]
+    assert wanted.labels[2] == pytest.approx([0.8, 0.1])
+    assert sum(chances_of_versions(more, TextSettings())) == pytest.approx(1.0)
+
+
+def test_reworked_texts_are_made_of_the_words_of_the_others_and_repeat_with_the_seed() -> None:
+    texts = ["I am so glad that it came", "Where is it?", "nobody told me about the fee", "no"] * 20
+    made = reworked(texts, 1)
+    assert made == reworked(texts, 1) != reworked(texts, 2)
+    assert len(made) == len(texts)
+    known = {word for text in texts for word in (*text.split(), *speech_like(text).split())}
+    assert {word for text in made for word in text.split()} <= known
+    assert 0 < sum(text in texts for text in made) < 40
 
 
 def test_word_pairs_learn_chances_not_only_labels() -> None:
