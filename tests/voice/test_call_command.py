@@ -91,6 +91,7 @@ def write(path: Path, samples: np.ndarray, rate_hz: int = 16_000) -> Path:
     [
         (["missing.wav"], "missing.wav"),
         (["{noise}", "--customer", "NOBODY"], "NOBODY"),
+        (["{noise}", "--phone", "nobody"], "not a telephone number"),
         (["{noise}", "--pack", "nowhere"], "nowhere"),
         (["{noise}", "--consent", "emotion_voice=maybe"], "emotion_voice"),
         (["{stereo}"], "--caller-channel"),

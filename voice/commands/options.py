@@ -45,11 +45,23 @@ def caller_identity(
     jurisdiction: str | None,
     consent: Sequence[str] | None,
 ) -> CallerIdentity:
-    """Who calls, from the options. Raises `AttuneError` for a consent that is none."""
+    """Who calls, from the options.
+
+    Raises `AttuneError` for a consent that is none and a number that no telephone can have.
+    """
     from dialogue.customers.consent import parse_consents
+    from dialogue.customers.identifiers import normalise_phone
+    from nlu.errors import AttuneError
     from voice.engines import CallerIdentity
 
     warn_of_jurisdiction(jurisdiction)
+    if phone is not None:
+        try:
+            normalise_phone(phone)
+        except ValueError as error:
+            raise AttuneError(
+                f"--phone: {error}; give it with its country code, as in +1 202 555 0143."
+            ) from None
     return CallerIdentity(
         customer=customer,
         phone=phone,
