@@ -18,7 +18,7 @@ import numpy.typing as npt
 from nlu import written_data
 from nlu.encoder import SentenceEncoder
 from nlu.likeness import IntentScores, Matrix, blended
-from nlu.probabilities import softmax
+from nlu.probabilities import logistic, softmax
 from nlu.spelling import SpellingLikeness
 
 _ACCEPTED_AT_LEAST = 0.92
@@ -37,20 +37,22 @@ class Rejection:
     """
 
     def __init__(self, scores: IntentScores, encoder: SentenceEncoder) -> None:
-        strangers = _Strangers(_written(), encoder)
+        texts = _written()
+        vectors = encoder.encode(texts)
         inside = scores.left_out()
         rows = np.arange(len(inside))
         usable = np.isfinite(inside.max(1)) & np.isfinite(inside[rows, scores.intents])
         if usable.sum() < 8 or len(scores.members) < 2:
-            self._strangers = strangers
+            self._strangers = _Strangers(texts, vectors)
             self._calibration = _Calibration(12.0, (20.0, 0.0, 0.0), -10.0)
             self.threshold = 0.5
             return
-        foreign = np.stack([scores.of(*pair) for pair in strangers.pairs()])
+        foreign = np.stack([scores.of(*pair) for pair in zip(texts, vectors, strict=True)])
         strange = foreign.max(1) < np.quantile(inside[usable].max(1), _AS_KNOWN_AS)
         if strange.sum() < _FEWEST:
             strange[:] = True
-        self._strangers = strangers.only(strange)
+        kept = [text for text, keep in zip(texts, strange, strict=True) if keep]
+        self._strangers = _Strangers(kept, vectors[strange])
         likest = np.asarray(
             [
                 self._strangers.likest(*pair)
@@ -73,22 +75,11 @@ class Rejection:
 
 
 class _Strangers:
-    """Utterances that belong to no intent."""
+    """Utterances that belong to no intent, and their sentence vectors."""
 
-    def __init__(self, texts: Sequence[str], encoder: SentenceEncoder) -> None:
-        self._encoder = encoder
-        self._texts = texts
-        self._vectors = encoder.encode(texts)
+    def __init__(self, texts: Sequence[str], vectors: npt.NDArray[np.float32]) -> None:
+        self._vectors = vectors
         self._spelling = SpellingLikeness(texts)
-
-    def pairs(self) -> list[tuple[str, npt.NDArray[np.float32]]]:
-        """Each with its sentence vector."""
-        return list(zip(self._texts, self._vectors, strict=True))
-
-    def only(self, chosen: npt.NDArray[np.bool_]) -> _Strangers:
-        """Those that are chosen."""
-        kept = [text for text, keep in zip(self._texts, chosen, strict=True) if keep]
-        return _Strangers(kept, self._encoder)
 
     def likest(self, text: str, vector: npt.NDArray[np.float32]) -> float:
         """How like the text is to the stranger it is most like."""
@@ -117,7 +108,7 @@ class _Calibration:
     def known(self, traits: Matrix) -> Matrix:
         """The chance that texts with these traits, [texts, 3], belong to any intent: [texts]."""
         logits = traits @ np.asarray(self.weights) + self.offset
-        return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))))
+        return logistic(np.clip(logits, -30, 30))
 
 
 def _traits(scores: Matrix, likest: Matrix, sharpness: float) -> Matrix:
@@ -158,7 +149,7 @@ def _logistic(known: Matrix, strange: Matrix) -> tuple[tuple[float, float, float
     held_back = np.asarray([0.02, 0.02, 0.02, 1e-6])
     found = np.zeros(4)
     for _ in range(50):
-        chance = 1 / (1 + np.exp(-np.clip(inputs @ found, -30, 30)))
+        chance = logistic(np.clip(inputs @ found, -30, 30))
         gradient = inputs.T @ (weight * (chance - wanted)) + held_back * found
         curvature = (inputs * (weight * chance * (1 - chance))[:, None]).T @ inputs
         curvature += np.diag(held_back)

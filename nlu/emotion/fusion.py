@@ -24,7 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nlu.errors import AttuneError
-from nlu.probabilities import softmax
+from nlu.probabilities import logistic, softmax
 from nlu.types import Conflict, ConflictKind, Emotion, EmotionEstimate, Intensity, Source
 
 Row = npt.NDArray[np.float64]
@@ -65,7 +65,7 @@ class Gate:
 
     def of(self, signals: Row) -> Row:
         """The gate in [0, 1] for rows of signals [n, k]."""
-        return np.asarray(1.0 / (1.0 + np.exp(-(signals @ np.asarray(self.weights) + self.bias))))
+        return logistic(signals @ np.asarray(self.weights) + self.bias)
 
 
 @dataclass(frozen=True, slots=True)

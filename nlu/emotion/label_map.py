@@ -11,6 +11,7 @@ import yaml
 
 from nlu.emotion.phrase_bank import EMOTIONS
 from nlu.errors import AttuneError
+from nlu.probabilities import logistic
 from nlu.types import Emotion
 
 Matrix = npt.NDArray[np.float64]
@@ -48,7 +49,7 @@ def chances_of(logits: npt.NDArray[np.floating], matrix: Matrix, *, several: boo
     """
     values = np.nan_to_num(np.asarray(logits, float))
     if several:
-        each = 1 / (1 + np.exp(-np.clip(values, -30, 30)))
+        each = logistic(np.clip(values, -30, 30))
     else:
         raised = np.exp(values - values.max())
         each = raised / raised.sum()

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
+from nlu import written_data
 from nlu.encoder import SentenceEncoder
 from nlu.errors import AttuneError
 from nlu.types import Emotion
@@ -27,10 +26,8 @@ EMOTIONS: tuple[Emotion, ...] = tuple(Emotion)
 @cache
 def default_phrases() -> dict[Emotion, tuple[str, ...]]:
     """The bank that comes with Attune; a pack's phrases are added to it."""
-    path = Path(__file__).parent.parent / "phrase_bank.yaml"
-    return {
-        Emotion(name): tuple(said) for name, said in yaml.safe_load(path.read_text("utf-8")).items()
-    }
+    written: dict[str, list[str]] = written_data.read("phrase_bank.yaml")
+    return {Emotion(name): tuple(said) for name, said in written.items()}
 
 
 def closeness(nearest: Matrix) -> Matrix:

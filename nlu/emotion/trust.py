@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from nlu.probabilities import logistic
+
 Rows = npt.NDArray[np.float64]
 
 SIGNALS = ("odds", "margin", "agreement", "arousal", "extremity", "label_arousal", "noise")
@@ -32,7 +34,7 @@ class Trust:
     def confidence(self, signals: Rows) -> Rows:
         """Probability that the top label is right, one for each row of `signals`."""
         weights = np.asarray([self.weights.get(name, 0.0) for name in SIGNALS])
-        return np.asarray(1.0 / (1.0 + np.exp(-(signals @ weights + self.bias))))
+        return logistic(signals @ weights + self.bias)
 
 
 def doubt_signals(

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nlu.emotion.phrase_bank import EMOTIONS
+from nlu.probabilities import logistic
 from nlu.types import Emotion
 
 Row = npt.NDArray[np.float64]
@@ -46,11 +47,11 @@ class WordsTrust:
     def desk(self, vector: npt.NDArray[np.floating]) -> float:
         """How like a sentence of a service desk the one with this vector is, in [0, 1]."""
         odds = vector.astype(float) @ self.desk_direction[:-1] + self.desk_direction[-1]
-        return float(1.0 / (1.0 + np.exp(-odds)))
+        return float(logistic(odds))
 
     def confidence(self, signals: Row) -> Row:
         """Probability that the first choice is right, for rows of `signals` [..., 9]."""
-        return np.asarray(1.0 / (1.0 + np.exp(-(signals @ self.weights + self.bias))))
+        return logistic(signals @ self.weights + self.bias)
 
 
 def doubt_signals(chances: Row, members: Row, bank: Row, desk: float) -> Row:

@@ -16,7 +16,7 @@ from nlu.emotion.text import TextModel
 from nlu.emotion.words_model import LABELS, WordsModel
 from nlu.emotion.words_trust import SIGNALS
 from nlu.encoder import Encoder
-from nlu.probabilities import softmax
+from nlu.probabilities import logistic, softmax
 from nlu.training import service, text_trust
 from nlu.training import texts as corpora
 
@@ -128,7 +128,7 @@ def measure(model: WordsModel, encoder: Encoder, data: Path, seed: int) -> dict[
             found["interval_28_labels"] = _interval(said[:, :LABELS], test.targets[:, :LABELS])
         if condition == CONDITIONS[2]:
             temperature, shift = model.temperatures.astype(float)
-            chances = 1 / (1 + np.exp(-logits[:, :LABELS] / temperature - shift))
+            chances = logistic(logits[:, :LABELS] / temperature + shift)
             found["ece_28_labels_word_errors"] = round(
                 label_ece(chances, test.targets[:, :LABELS]), 4
             )
@@ -253,11 +253,6 @@ def _interval(
     return [round(float(value), 4) for value in np.quantile(values, (0.025, 0.975))]
 
 
-def ece(chances: Matrix, goal: npt.NDArray[np.intp], bins: int = 15) -> float:
-    """Expected calibration error of the top label (Naeini et al. 2015), equal-width bins."""
-    return calibration_gap(chances.max(1), chances.argmax(1) == goal, bins)
-
-
 def label_ece(chances: Matrix, wanted: npt.NDArray[np.bool_], bins: int = 15) -> float:
     """Expected calibration error of the most probable label being among the text's labels."""
     top = chances.argmax(1)
@@ -266,7 +261,8 @@ def label_ece(chances: Matrix, wanted: npt.NDArray[np.bool_], bins: int = 15) ->
 
 
 def calibration_gap(sure: Matrix, right: npt.NDArray[np.bool_], bins: int = 15) -> float:
-    """The same from confidences [n] and whether each was right."""
+    """Expected calibration error (Naeini et al. 2015) of confidences [n] and whether each was
+    right, equal-width bins."""
     at = np.minimum((sure * bins).astype(int), bins - 1)
     gaps = [
         (at == one).mean() * abs(sure[at == one].mean() - right[at == one].mean())

@@ -105,11 +105,9 @@ def test_a_threshold_parts_what_can_be_parted() -> None:
 def test_calibration_error_is_nought_for_honest_chances_and_large_for_boasts() -> None:
     chance = np.random.default_rng(0)
     sure = chance.uniform(0.5, 1.0, 20_000)
-    goal = np.where(chance.uniform(size=20_000) < sure, 0, 1)
-    honest = np.stack((sure, 1 - sure), axis=1)
-    assert text_measures.ece(honest, goal) < 0.02
-    boasting = np.stack((np.full(20_000, 0.99), np.full(20_000, 0.01)), axis=1)
-    assert text_measures.ece(boasting, goal) > 0.2
+    right = chance.uniform(size=20_000) < sure
+    assert text_measures.calibration_gap(sure, right) < 0.02
+    assert text_measures.calibration_gap(np.full(20_000, 0.99), right) > 0.2
 
 
 def test_few_texts_seem_ill_calibrated_by_chance_alone() -> None:

@@ -16,7 +16,6 @@ import soxr
 import webrtcvad
 
 from voice.recognition.sphinx_library import (
-    CEPSTRA,
     Decoder,
     Library,
     LibraryDecoder,
@@ -25,6 +24,7 @@ from voice.recognition.sphinx_library import (
     _library,
     open_decoder,
 )
+from voice.recognition.telephone import CEPSTRA
 from voice.types import RATE_HZ
 
 FILES = {

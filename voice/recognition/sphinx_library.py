@@ -13,9 +13,10 @@ import functools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple, Protocol
 
-CEPSTRA = 13
+from voice.recognition.telephone import CEPSTRA
 
 _Pointer = ctypes.c_void_p
 _Text = ctypes.c_char_p
@@ -119,20 +120,18 @@ def open_decoder(acoustic_model: Path, language_model: Path, dictionary: Path) -
     return _BoundDecoder(files) if library is None else LibraryDecoder(library, files)
 
 
-class Library:
+class Library(SimpleNamespace):
     """The functions of the library that are used here. Raises `AttributeError` where the wheel
     does not show them, as on Windows."""
 
     def __init__(self, path: str) -> None:
+        super().__init__()
         releasing, brief = ctypes.CDLL(path), ctypes.PyDLL(path)
         for loaded, functions in ((releasing, _RELEASING), (brief, _BRIEF)):
             for name, (result, arguments) in functions.items():
                 function = getattr(loaded, name)
                 function.restype, function.argtypes = result, arguments
                 setattr(self, name, function)
-
-    def __getattr__(self, name: str) -> Any:
-        raise AttributeError(f"pocketsphinx has no function {name}")
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 Silero alone needs 230 ms (telephone 440 ms) until 95 of 100 people who begin to talk are above one
 half, and takes many coughs and hums for speech. These hear more of a frame: 16 bands over their own
-background, periodicity, flatness, and Silero's probability. Both are gated recurrent units (Cho et
+background, periodicity, flatness, and Silero's probability. All are gated recurrent units (Cho et
 al. 2014) of 24 cells with one output, trained by `benchmarks/barge_in_training.py`, which says on
 what: two to remember that somebody has begun to talk, two to tell whether somebody talks now. They
 err on different sounds.
@@ -151,7 +151,7 @@ class Network:
     input_bias: Floats
     recurrent_bias: Floats
     out: Floats
-    out_bias: float
+    out_bias: float | Floats
 
     @classmethod
     @functools.cache
@@ -185,33 +185,33 @@ class Network:
 
 
 @functools.cache
-def _side_by_side() -> tuple[Network, Floats, Floats]:
-    """The shipped networks as one, which costs little more than either; then what makes the odds
-    of its state, a row a network, and what is added to them."""
+def _side_by_side() -> Network:
+    """The shipped networks as one, which costs little more than any of them: `out` (kinds, n) and
+    `out_bias` (kinds,) give the mean odds of each kind."""
     networks = Network.load()
-    sizes = [len(network.out) for network in networks]
-    ends = np.cumsum(sizes)
-    whole = int(ends[-1])
+    ends = np.cumsum([len(network.out) for network in networks])
+    whole, share = int(ends[-1]), np.float32(len(KINDS) / len(networks))
     inputs = np.zeros((3, whole, FEATURES), np.float32)
     recurrent = np.zeros((3, whole, whole), np.float32)
     input_bias, recurrent_bias = np.zeros((2, 3, whole), np.float32)
-    odds = np.zeros((len(networks), whole), np.float32)
-    for number, (network, size, end) in enumerate(zip(networks, sizes, ends, strict=True)):
+    out, out_bias = np.zeros((len(KINDS), whole), np.float32), np.zeros(len(KINDS), np.float32)
+    for number, (network, end) in enumerate(zip(networks, ends, strict=True)):
+        size, kind = len(network.out), number % len(KINDS)
         own = slice(end - size, end)
         inputs[:, own] = network.inputs.reshape(3, size, -1)
         recurrent[:, own, own] = network.recurrent.reshape(3, size, size)
         input_bias[:, own] = network.input_bias.reshape(3, size)
         recurrent_bias[:, own] = network.recurrent_bias.reshape(3, size)
-        odds[number, own] = network.out
-    joined = Network(
+        out[kind, own] = share * network.out
+        out_bias[kind] += share * network.out_bias
+    return Network(
         inputs=inputs.reshape(3 * whole, -1),
         recurrent=recurrent.reshape(3 * whole, whole),
         input_bias=input_bias.ravel(),
         recurrent_bias=recurrent_bias.ravel(),
-        out=np.zeros(whole, np.float32),
-        out_bias=0.0,
+        out=out,
+        out_bias=out_bias,
     )
-    return joined, odds, np.array([network.out_bias for network in networks], np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,14 +228,12 @@ class SpeechLikeness:
 
     def __init__(self) -> None:
         self._features = FrameFeatures()
-        self._networks, self._out, self._out_bias = _side_by_side()
-        self._state = np.zeros_like(self._networks.out)
+        self._networks = _side_by_side()
+        self._state = np.zeros(self._networks.out.shape[1], np.float32)
 
     def push(self, frame: AudioFrame, activity: VoiceActivity) -> Likeness:
         """What the next frame makes of it."""
-        self._state = self._networks.step(self._features.push(frame, activity), self._state)
-        odds = (self._out @ self._state + self._out_bias).tolist()
-        kinds = [
-            sum(odds[kind :: len(KINDS)]) * len(KINDS) / len(odds) for kind in range(len(KINDS))
-        ]
+        networks = self._networks
+        self._state = networks.step(self._features.push(frame, activity), self._state)
+        kinds = (networks.out @ self._state + networks.out_bias).tolist()
         return Likeness(sum(kinds) / len(kinds), min(kinds))
