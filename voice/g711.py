@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
+import numpy.typing as npt
 
 from voice.types import Pcm
 
@@ -31,6 +34,17 @@ _MULAW = _mulaw_table()
 _ALAW = _alaw_table()
 
 
+@functools.cache
+def _mulaw_codes() -> npt.NDArray[np.uint8]:
+    """The byte for each int16, read as uint16."""
+    value = np.arange(65_536, dtype=np.uint16).view(np.int16).astype(np.int32)
+    sign = np.where(value < 0, 0x80, 0)
+    magnitude = np.minimum(np.abs(value), _CLIP) + _BIAS
+    exponent = np.floor(np.log2(magnitude)).astype(np.int32) - 7
+    mantissa = (magnitude >> (exponent + 3)) & 0x0F
+    return (~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8)
+
+
 def decode_mulaw(data: bytes) -> Pcm:
     """mu-law bytes to int16 samples, one for each byte."""
     return _MULAW[np.frombuffer(data, dtype=np.uint8)]
@@ -43,12 +57,7 @@ def decode_alaw(data: bytes) -> Pcm:
 
 def encode_mulaw(samples: Pcm) -> bytes:
     """int16 samples to mu-law bytes."""
-    value = samples.astype(np.int32)
-    sign = np.where(value < 0, 0x80, 0)
-    magnitude = np.minimum(np.abs(value), _CLIP) + _BIAS
-    exponent = np.floor(np.log2(magnitude)).astype(np.int32) - 7
-    mantissa = (magnitude >> (exponent + 3)) & 0x0F
-    return bytes((~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8))
+    return _mulaw_codes()[samples.view(np.uint16)].tobytes()
 
 
 def encode_alaw(samples: Pcm) -> bytes:

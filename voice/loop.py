@@ -267,9 +267,12 @@ class VoiceLoop:
             await self._floor.check_presence(due)
 
     def _judge(self, frame: AudioFrame) -> VoiceActivity:
+        turn = self._turn is not None
         if frame.start_ms // FRAME_MS % _TIMED_EVERY:
-            return self._detector.push(frame)
-        return self.overhead.timed("vad", lambda: self._detector.push(frame), _TIMED_EVERY)
+            return self._detector.push(frame, turn=turn)
+        return self.overhead.timed(
+            "vad", lambda: self._detector.push(frame, turn=turn), _TIMED_EVERY
+        )
 
     async def _listen_over(self, frame: AudioFrame, activity: VoiceActivity) -> None:
         """While an answer is made or spoken: does the caller interrupt?"""
