@@ -163,6 +163,24 @@ async def test_what_makes_no_sense_is_refused_in_one_sentence(desk: Served) -> N
         assert (await anna.asks("x", "take_over")).status_code == 401
 
 
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        ("form=%C3%A9&name=anna.berg", {}),
+        ("&".join(f"field{n}=1" for n in range(50)), {}),
+        ("name=anna.berg", {"Origin": "http://["}),
+    ],
+)
+async def test_a_login_that_no_page_of_ours_sends_is_turned_away(
+    desk: Served, body: str, headers: dict[str, str]
+) -> None:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{desk.web_port}") as web:
+        await web.get("/desk")
+        form = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+        answer = await web.post("/desk/login", content=body, headers=form)
+    assert answer.status_code == 403
+
+
 async def test_guessing_is_stopped_for_the_right_password_too(desk: Served) -> None:
     seat = Seat(desk.web_port, name="ben.ode")
     statuses = [(await seat.log_in("a wrong password")).status_code for _ in range(6)]

@@ -79,10 +79,14 @@ class Gate:
         origin = connection.headers.get("origin")
         if origin is None:
             return not required
+        try:
+            place = urlsplit(origin).netloc
+        except ValueError:
+            return False
         hosts = {connection.headers.get("host", "")}
         if self._public is not None:
             hosts.add(self._public.netloc)
-        return urlsplit(origin).netloc in hosts and bool(urlsplit(origin).netloc)
+        return bool(place) and place in hosts
 
     def secure(self, connection: HTTPConnection) -> bool:
         """Whether the browser reaches us over TLS, here or at a proxy in front."""
@@ -110,7 +114,8 @@ class Gate:
     def form_is_ours(self, request: Request, word: str) -> bool:
         """Whether a form was given out to this browser."""
         seed = request.cookies.get(FORM_COOKIE)
-        return seed is not None and hmac.compare_digest(self.form_word(seed), word)
+        expected = self.form_word(seed or "")
+        return seed is not None and hmac.compare_digest(expected.encode(), word.encode())
 
 
 def address_of(connection: Request | WebSocket) -> str:
