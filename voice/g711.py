@@ -42,7 +42,8 @@ def _mulaw_codes() -> npt.NDArray[np.uint8]:
     magnitude = np.minimum(np.abs(value), _CLIP) + _BIAS
     exponent = np.floor(np.log2(magnitude)).astype(np.int32) - 7
     mantissa = (magnitude >> (exponent + 3)) & 0x0F
-    return (~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8)
+    codes: npt.NDArray[np.uint8] = (~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8)
+    return codes
 
 
 def decode_mulaw(data: bytes) -> Pcm:

@@ -144,7 +144,7 @@ class SpeechDetector:
         samples = _full(frame.samples)
         level_db = _level_db(samples)
         floor_db = self._floor.push(level_db)
-        if level_db > DIGITAL_SILENCE_DB and self._gate.is_speech(samples.tobytes(), RATE_HZ):
+        if self._gate.is_speech(samples.tobytes(), RATE_HZ):
             self._gate_open_until_ms = frame.start_ms + GATE_HOLD_MS
         self._rest = np.concatenate((self._rest, samples))
         if len(self._rest) >= _WINDOW:

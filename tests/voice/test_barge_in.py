@@ -295,6 +295,31 @@ def test_hums_knocks_and_tones_are_nobody() -> None:
         assert BargeIn.CONFIRM not in heard_on_a_line(np.concatenate([sound, np.zeros(8_000)]))
 
 
+def test_a_quiet_line_looked_into_late_gives_the_same_decisions_in_the_same_frames(
+    samples_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speech = [spoken(samples_dir, name, 1.5) for name in ("confused_bill", "wants_human")]
+    line = np.random.default_rng(1).normal(0, 3e-4, 16_000 * 12)
+    for number, (at_s, sound) in enumerate([(2.31, speech[0]), (6.0, speech[1]), (9.1, speech[0])]):
+        line[int(at_s * 16_000) :][: len(sound)] += (0.4 + 0.2 * number) * sound
+    samples = np.clip(line * 32_768, -32_768, 32_767).astype(np.int16)
+
+    def decisions() -> list[tuple[int, BargeIn]]:
+        vad, detector, found = SpeechDetector(), InterruptionDetector(), []
+        for at in range(0, len(samples) - FRAME_SAMPLES, FRAME_SAMPLES):
+            frame = AudioFrame(samples[at : at + FRAME_SAMPLES], at // 16)
+            if at == 8 * 16_000:
+                detector.reset()
+            if (move := detector.push(frame, vad.push(frame))) is not None:
+                found.append((frame.end_ms, move))
+        return found
+
+    late = decisions()
+    monkeypatch.setattr("voice.turns.interruption._AT_ONCE_MS", FRAME_MS)
+    assert late == decisions()
+    assert [move for _, move in late].count(BargeIn.CONFIRM) >= 3
+
+
 def test_a_caller_is_let_in_over_talk_in_the_background(samples_dir: Path) -> None:
     """Two people far off do not stop the assistant; somebody 18 dB louder does."""
     far = np.tile(spoken(samples_dir, "neutral_where_is_my_order", 2.0), 4)
@@ -332,7 +357,8 @@ def test_what_the_network_says_is_what_its_trainer_computes() -> None:
 
     reset, update = (1 / (1 + np.exp(-part(number))) for number in (0, 1))
     expected = (1 - update) * np.tanh(part(2, reset)) + update * state
-    assert network.step(features, state) == pytest.approx(expected, abs=1e-5)
+    (stepped,) = network.follow(features[np.newaxis], state)
+    assert stepped == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("begun_s", [0.2, 0.3, 0.5, 1.0])

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from voice.audio import read_audio, to_pcm
-from voice.turns.likeness import BANDS, KINDS, FrameFeatures, Network, SpeechLikeness
+from voice.turns.likeness import BANDS, KINDS, FrameFeatures, Judged, Network, SpeechLikeness
 from voice.types import FRAME_MS, FRAME_SAMPLES, RATE_HZ, AudioFrame
-from voice.vad import SpeechDetector, VoiceActivity
+from voice.vad import DIGITAL_SILENCE_DB, SpeechDetector, VoiceActivity
 
 SAMPLES = Path(__file__).parents[2] / "audio_samples"
 
@@ -43,24 +45,43 @@ def test_a_line_that_begins_with_nothing_is_a_quiet_one() -> None:
     assert max(float(each[:BANDS].max()) for each in found[50:55]) > 1.5, "far above it"
 
 
-def test_the_networks_side_by_side_say_what_each_says_alone() -> None:
-    random = np.random.default_rng(5)
-    likeness, features = SpeechLikeness(), FrameFeatures()
-    networks = Network.load()
-    states = [np.zeros_like(network.out) for network in networks]
-    for number in range(50):
+def noisy_frames(count: int, seed: int) -> list[Judged]:
+    random = np.random.default_rng(seed)
+    frames = []
+    for number in range(count):
         samples = random.normal(0, 3_000, FRAME_SAMPLES).astype(np.int16)
-        frame = AudioFrame(samples, number * FRAME_MS)
         activity = VoiceActivity(random.uniform(), True, -20.0, -60.0)
-        heard = features.push(frame, activity)
-        states = [
-            network.step(heard, state) for network, state in zip(networks, states, strict=True)
-        ]
+        if random.uniform() < 0.2:
+            samples, activity = samples * 0, VoiceActivity(0.0, False, DIGITAL_SILENCE_DB, -60.0)
+        frames.append((AudioFrame(samples, number * FRAME_MS), activity))
+    return frames
+
+
+def test_the_networks_side_by_side_say_what_each_says_alone() -> None:
+    frames = noisy_frames(50, 5)
+    features, networks = FrameFeatures().follow(frames), Network.load()
+    states = [network.follow(features, np.zeros_like(network.out)) for network in networks]
+    said = SpeechLikeness().follow(frames)
+    for each, *alone in zip(said, *states, strict=True):
         odds = [
             float(network.out @ state) + network.out_bias
-            for network, state in zip(networks, states, strict=True)
+            for network, state in zip(networks, alone, strict=True)
         ]
-        said = likeness.push(frame, activity)
-        assert said.likely == pytest.approx(np.mean(odds), abs=1e-4)
+        assert each.likely == pytest.approx(np.mean(odds), abs=1e-4)
         kinds = [np.mean(odds[kind :: len(KINDS)]) for kind in range(len(KINDS))]
-        assert said.surely == pytest.approx(min(kinds), abs=1e-4)
+        assert each.surely == pytest.approx(min(kinds), abs=1e-4)
+
+
+@settings(max_examples=20, deadline=None)
+@given(cuts=st.lists(st.integers(1, 20), max_size=12), seed=st.integers(0, 99))
+def test_frames_are_the_same_together_and_one_by_one(cuts: list[int], seed: int) -> None:
+    frames = noisy_frames(sum(cuts), seed)
+    alone, together = SpeechLikeness(), SpeechLikeness()
+    expected = [said for frame in frames for said in alone.follow([frame])]
+    found, start = [], 0
+    for cut in cuts:
+        found += together.follow(frames[start : start + cut])
+        start += cut
+    assert [each.likely for each in found] == pytest.approx(
+        [each.likely for each in expected], abs=1e-3
+    )

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-from voice.turns.likeness import SpeechLikeness
+from voice.turns.likeness import Judged, SpeechLikeness
 from voice.turns.suspicion import LASTING_MS, BargeIn, Evidence, Heard, Suspicion
 from voice.types import FRAME_MS, AudioFrame
 from voice.vad import DIGITAL_SILENCE_DB, VoiceActivity
@@ -34,6 +34,8 @@ ONE_TALKER_DB = 6.0
 carries is not taken to be louder than this above its quiet moments."""
 _BACKGROUND_EVERY = 5
 _LEARNING = 0.05
+_AT_ONCE_MS = 500
+"""How much of a quiet line is looked into together: a frame by itself costs four times as much."""
 
 
 class InterruptionDetector:
@@ -43,6 +45,8 @@ class InterruptionDetector:
     def __init__(self, *, asks: bool = False) -> None:
         self._likeness = SpeechLikeness()
         self._suspicion = Suspicion(asks=asks)
+        self._unjudged: list[tuple[Judged, bool]] = []
+        self._quiet_ms = 0
         self._levels_db: deque[float] = deque(maxlen=BACKGROUND_MS // FRAME_MS)
         self._background_db: float | None = None
         self._frames = 0
@@ -59,7 +63,9 @@ class InterruptionDetector:
 
     def reset(self) -> None:
         """The assistant begins a new stretch of speech."""
+        self._catch_up()
         self._suspicion.reset()
+        self._quiet_ms = LASTING_MS
 
     @property
     def question(self) -> int:
@@ -69,10 +75,12 @@ class InterruptionDetector:
     @property
     def wary(self) -> bool:
         """Whether there has just been a false alarm."""
+        self._catch_up()
         return self._suspicion.wary
 
     def told(self, question: int, heard: Heard) -> None:
         """The answer: what was said."""
+        self._catch_up()
         self._suspicion.told(question, heard)
 
     def stands_out(self, activity: VoiceActivity) -> bool:
@@ -82,20 +90,40 @@ class InterruptionDetector:
 
     def push(self, frame: AudioFrame, activity: VoiceActivity) -> BargeIn | None:
         """What to do after this frame; mostly nothing."""
-        likeness = self._likeness.push(frame, activity)
+        stands_out = self._is_loud(activity)
+        self._unjudged.append(((frame, activity), stands_out))
+        self._quiet_ms = 0 if stands_out else self._quiet_ms + FRAME_MS
+        if self._may_wait():
+            return None
+        found = self._catch_up()
+        if found is not None:
+            self._date(found, frame.end_ms)
+        return found
+
+    def _is_loud(self, activity: VoiceActivity) -> bool:
+        """Whether this stands out from the background; nothing does before that is known."""
         background_db = self._background(activity.level_db)
         if background_db is None:
-            return None
+            return False
         quietest_db = max(QUIETEST_DBFS, background_db + ABOVE_BACKGROUND_DB)
         if self._caller_db is not None:
             quietest_db = max(quietest_db, self._caller_db - BELOW_CALLER_DB)
-        loud = activity.level_db > max(quietest_db, activity.noise_floor_db + ABOVE_NOISE_DB)
-        evidence = Evidence(
-            likeness, activity.probability, loud, activity.level_db <= DIGITAL_SILENCE_DB
-        )
-        found = self._suspicion.push(evidence)
-        if found is not None:
-            self._date(found, frame.end_ms)
+        return activity.level_db > max(quietest_db, activity.noise_floor_db + ABOVE_NOISE_DB)
+
+    def _may_wait(self) -> bool:
+        """Nothing can follow from a frame that does not stand out where nobody is doubted and
+        nothing has stood out of late."""
+        calm = self._suspicion.idle and self._quiet_ms > LASTING_MS
+        return calm and len(self._unjudged) * FRAME_MS < _AT_ONCE_MS
+
+    def _catch_up(self) -> BargeIn | None:
+        """Look into what was left; what follows from the last frame."""
+        unjudged, self._unjudged = self._unjudged, []
+        found = None
+        likenesses = self._likeness.follow([judged for judged, _ in unjudged])
+        for ((_, activity), stands_out), likeness in zip(unjudged, likenesses, strict=True):
+            hole = activity.level_db <= DIGITAL_SILENCE_DB
+            found = self._suspicion.push(Evidence(likeness, activity.probability, stands_out, hole))
         return found
 
     def _date(self, found: BargeIn, now_ms: int) -> None:

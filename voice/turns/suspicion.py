@@ -120,6 +120,11 @@ class Suspicion:
         """Whether what was decided last was decided because somebody went on talking."""
 
     @property
+    def idle(self) -> bool:
+        """Whether nobody is doubted, and no words take the turn."""
+        return self._heard is None and self._answer is None
+
+    @property
     def wary(self) -> bool:
         """Whether there has just been a false alarm."""
         return self._alarms > 0
