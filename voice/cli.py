@@ -24,7 +24,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 COMMANDS = {
     "call": "Replay a caller's recording as if live, and answer it.",
     "talk": "Talk to the assistant through microphone and loudspeaker.",
-    "serve": "Serve telephone calls (Twilio Media Streams, Asterisk AudioSocket).",
+    "serve": "Serve telephone (Twilio, Asterisk), kiosk page and agents' desk.",
     "evaluate": "Analyse recorded calls: transcripts, emotion, outcomes, one report.",
     "rehearse": "Run scenarios with simulated callers against the real loop.",
     "understand": "What was meant and felt, from text or audio (for the operator).",

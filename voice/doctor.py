@@ -115,7 +115,7 @@ def _speech(settings: Settings) -> list[Finding]:
 def _store(settings: Settings) -> list[Finding]:
     from dialogue.customers.store import CustomerStore
 
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.make_data_dir()
     CustomerStore.open(settings.database).close()
     name = settings.database if "@" not in settings.database else "database as configured"
     return [Finding("customers", "ok", name)]

@@ -54,7 +54,7 @@ class Engines:
         """Load what a call needs. Raises `AttuneError` for an unknown pack or engine."""
         loaded = load_pack(pack or settings.pack)
         language = loaded.language()
-        settings.data_dir.mkdir(parents=True, exist_ok=True)
+        settings.make_data_dir()
         store = CustomerStore.open(settings.database, busy_timeout_ms=_BUSY_TIMEOUT_MS)
         store.seed_pack(loaded)
         return cls(

@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import functools
+import logging
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import AfterValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
 from nlu.errors import AttuneError
 
 _FILE = Path("attune.toml")
+
+
+def _web_address(value: str) -> str:
+    place = urlsplit(value)
+    if place.scheme not in ("http", "https") or not place.hostname or " " in value:
+        raise ValueError("not an address; write it as https://voice.example.com")
+    return value
+
+
+def _level(value: str) -> str:
+    if value.upper() not in logging.getLevelNamesMapping():
+        raise ValueError("no level of a log; write DEBUG, INFO, WARNING or ERROR")
+    return value.upper()
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
 
 
 class Settings(BaseSettings):
@@ -36,7 +55,7 @@ class Settings(BaseSettings):
     voice: str | None = None
     speech_engine: str = "espeak"
     speech_workers: int = Field(default=1, ge=1, le=16)
-    log_level: str = "WARNING"
+    log_level: Annotated[str, AfterValidator(_level)] = "WARNING"
     recognition_deadline_ms: int = Field(default=2_500, ge=100)
     understanding_deadline_ms: int = Field(default=1_000, ge=50)
     decision_deadline_ms: int = Field(default=1_000, ge=50)
@@ -49,14 +68,14 @@ class Settings(BaseSettings):
     ask_first_wait_ms: int = Field(default=10_000, ge=1_000, le=60_000)
     drain_s: float = Field(default=300.0, ge=0.0)
     turns_dir: Path | None = None
-    otel_endpoint: str | None = None
-    public_url: str | None = None
+    otel_endpoint: WebAddress | None = None
+    public_url: WebAddress | None = None
     twilio_account_sid: str | None = None
     twilio_auth_token: SecretStr | None = None
     twilio_auth_token_file: Path | None = None
-    twilio_api_url: str = "https://api.twilio.com"
+    twilio_api_url: WebAddress = "https://api.twilio.com"
     handoff_number: str | None = None
-    kiosk_origins: tuple[str, ...] = ()
+    kiosk_origins: tuple[WebAddress, ...] = ()
     kiosk_key: SecretStr | None = None
     kiosk_key_file: Path | None = None
     kiosk_longest_s: float = Field(default=900.0, ge=10.0)
@@ -66,6 +85,17 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """The database's URL: as set, or SQLite in the data folder."""
         return self.database_url or f"sqlite:///{self.data_dir / 'attune.db'}"
+
+    def make_data_dir(self) -> Path:
+        """The data folder, made where it is not there. Raises `AttuneError`."""
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise AttuneError(
+                f"{self.data_dir} cannot be made ({error.strerror}); setting 'data_dir' has to "
+                "name a folder that can be written to."
+            ) from None
+        return self.data_dir
 
     def secret(self, name: str) -> str | None:
         """The secret in setting `name`, or in the file that setting `name`_file names.
@@ -108,9 +138,18 @@ def load() -> Settings:
         return Settings()
     except tomllib.TOMLDecodeError as error:
         raise AttuneError(f"{_FILE}: not valid TOML ({error}); correct that line.") from None
+    except SettingsError as error:
+        # The source quotes the field; what stands in it may be a secret.
+        field = str(error).partition('"')[2].partition('"')[0]
+        raise AttuneError(
+            f"Setting '{field}' (ATTUNE_{field.upper()}): not JSON; write a list as "
+            '["first", "second"].'
+        ) from None
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
+        name = str(first["loc"][0]).upper() if first["loc"] else ""
+        problem = first["msg"].removeprefix("Value error, ")
         raise AttuneError(
-            f"Setting '{field}' ({_FILE} or ATTUNE_{field.upper()}): {first['msg']}; correct it."
+            f"Setting '{field}' ({_FILE} or ATTUNE_{name}): {problem}; correct it."
         ) from None

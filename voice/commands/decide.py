@@ -168,7 +168,7 @@ class _Customers:
 
         if self._store is None:
             settings = load()
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
+            settings.make_data_dir()
             self._store = CustomerStore.open(settings.database, data_dir=settings.data_dir)
             self._store.seed_pack(self._pack)
         context: CustomerContext = self._store.context(customer)

@@ -43,6 +43,7 @@ def serve(
         raise AttuneError("--certificate and --key belong together; give both.")
     settings = load()
     log_as_json(settings.log_level if "log_level" in settings.model_fields_set else "INFO")
+    _warn_of_jurisdiction(settings.jurisdiction)
     tracing = Tracing.from_settings(settings)
     listening = Listening(host, port, audiosocket_port, certificate, key)
 
@@ -60,6 +61,21 @@ def serve(
 
     with asyncio.Runner(loop_factory=_event_loop_factory()) as runner:
         runner.run(run())
+
+
+def _warn_of_jurisdiction(code: str | None) -> None:
+    """A slip of the pen closes every gate: say so. Raises `AttuneError` for what is no code."""
+    import logging
+
+    from dialogue.regulation import load
+
+    if code is None:
+        return
+    load().require(code)
+    if not load().knows(code):
+        logging.getLogger(__name__).warning(
+            "setting 'jurisdiction': '%s' is not in the table, so the strictest rules hold", code
+        )
 
 
 def _event_loop_factory() -> Any:

@@ -7,9 +7,13 @@ one ends them.
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
+import os
 import signal
+import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -65,9 +69,8 @@ class Serving:
 
     def _config(self, app: FastAPI) -> uvicorn.Config:
         listening = self._listening
-        for path in (listening.certificate, listening.key):
-            if path is not None and not path.is_file():
-                raise AttuneError(f"{path} does not exist; name the certificate and its key.")
+        if listening.certificate is not None:
+            _check_certificate(listening.certificate, listening.key)
         return uvicorn.Config(
             app,
             host=listening.host,
@@ -141,10 +144,7 @@ class Serving:
                     listening.host, listening.audiosocket_port
                 )
             except OSError as error:
-                raise AttuneError(
-                    f"--audiosocket-port {listening.audiosocket_port}: cannot listen there "
-                    f"({error.strerror or error}); choose another port."
-                ) from None
+                raise AttuneError(_cannot_listen(listening, error)) from None
         try:
             await self._web.serve()
         except SystemExit:
@@ -174,3 +174,33 @@ class Serving:
         for number in (signal.SIGTERM, signal.SIGINT):
             with suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.remove_signal_handler(number)
+
+
+def _cannot_listen(listening: Listening, error: OSError) -> str:
+    unknown = isinstance(error, socket.gaierror)
+    why = error.strerror or str(error)
+    if error.errno is not None and not unknown:
+        why = os.strerror(error.errno)
+    if unknown or error.errno == errno.EADDRNOTAVAIL:
+        return f"--host {listening.host}: no address of this machine ({why}); choose another."
+    return (
+        f"--audiosocket-port {listening.audiosocket_port}: cannot listen there ({why}); "
+        "choose another port."
+    )
+
+
+def _check_certificate(certificate: Path, key: Path | None) -> None:
+    """Raises `AttuneError` where the files are no certificate and the key that belongs to it."""
+    for path in (certificate, key):
+        if path is not None and not path.is_file():
+            raise AttuneError(f"{path} does not exist; name the certificate and its key.")
+    try:
+        # A password is not asked for: nobody sits in front of a server.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, lambda: "")
+    except OSError as error:
+        why = getattr(error, "reason", None) or error.strerror or str(error)
+        raise AttuneError(
+            f"--certificate {certificate} and --key {key}: not a certificate and its key in PEM "
+            f"({str(why).lower().replace('_', ' ')}); give both without a password, and the key "
+            "that the certificate was made with."
+        ) from None

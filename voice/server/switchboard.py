@@ -23,7 +23,7 @@ from voice.recognition.silence import has_speech
 from voice.server.admission import Admission
 from voice.server.memory import Sweeping
 from voice.server.metrics import Metrics
-from voice.server.turn_file import TurnFile
+from voice.server.turn_file import TurnFile, check_folder
 from voice.supervision import HumanAgent
 from voice.types import CallEvent, Pcm
 
@@ -63,10 +63,15 @@ class CallThreads(ThreadPoolExecutor):
 
 
 class Switchboard:
-    """Holds calls on the shared engines. Nothing about a call lives anywhere else."""
+    """Holds calls on the shared engines. Nothing about a call lives anywhere else.
+
+    Raises `AttuneError` where turns are to be kept and cannot be.
+    """
 
     def __init__(self, engines: Engines, metrics: Metrics | None = None) -> None:
         settings = engines.settings
+        if settings.turns_dir is not None:
+            check_folder(settings.turns_dir)
         self.engines = engines
         self.metrics = metrics or Metrics()
         self.admission = Admission(settings.most_calls, settings.most_calls_per_address)

@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Self
 
+from nlu.errors import AttuneError
 from voice.records import record_line
 from voice.types import CallEvent, TurnFinished
 
 log = logging.getLogger(__name__)
+
+
+def check_folder(folder: Path) -> None:
+    """Make the folder for turns. Raises `AttuneError` where nothing can be written there: better
+    said at the start than once for every turn."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        problem = "" if os.access(folder, os.W_OK) else "no right to write"
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    if problem:
+        raise AttuneError(
+            f"{folder}: turns cannot be kept there ({problem}); setting 'turns_dir' has to name a "
+            "folder that can be written to."
+        )
 
 
 class TurnFile:

@@ -80,11 +80,15 @@ class Served:
 
 
 @asynccontextmanager
-async def running(engines: Engines, **settings: Any) -> AsyncIterator[Served]:
+async def running(
+    engines: Engines,
+    listening: Listening = Listening(port=0, audiosocket_port=0),
+    **settings: Any,
+) -> AsyncIterator[Served]:
     """A server on free ports, with other settings where given."""
     changed = replace(engines, settings=engines.settings.model_copy(update=settings))
     board = Switchboard(changed)
-    serving = Serving(board, Listening(port=0, audiosocket_port=0))
+    serving = Serving(board, listening)
     served = Served(board, serving)
     task = asyncio.ensure_future(serving.run())
     try:
