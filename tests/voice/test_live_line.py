@@ -134,15 +134,17 @@ async def test_keys_come_with_the_next_frame() -> None:
 class FarEnd:
     """Runs a paced line for a while of hand-moved time and notes what was sent when."""
 
-    def __init__(self, lead_ms: int = 60) -> None:
+    def __init__(self, lead_ms: int = 60, piece_ms: int = FRAME_MS) -> None:
         self.clock = Hands()
-        self.speech = PacedSpeech(lead_ms, PlayoutByClock(), self.clock, self.sleep)
+        self.speech = PacedSpeech(
+            lead_ms, PlayoutByClock(), self.clock, self.sleep, piece_ms=piece_ms
+        )
         self.sent_at_s: list[float] = []
         self.sent: list[Pcm] = []
         self._end_s = 0.0
 
     async def send(self, samples: Pcm) -> None:
-        assert len(samples) == 160
+        assert len(samples) % 160 == 0
         self.sent.append(samples)
         self.sent_at_s.append(self.clock())
 
@@ -170,6 +172,28 @@ async def test_frames_go_out_at_the_pace_of_the_clock() -> None:
     ahead = [100.0 + (i + 1) * FRAME_MS / 1000 - at_s for i, at_s in enumerate(far.sent_at_s)]
     assert max(ahead) <= 0.06 + FRAME_MS / 1000 + 1e-6
     assert far.speech.heard_ms() == pytest.approx(1_000, abs=25)
+
+
+async def test_after_the_first_frame_several_go_out_together_where_the_far_end_holds_them() -> None:
+    far = FarEnd(lead_ms=260, piece_ms=100)
+    far.speech.put(np.arange(16_000 * 2, dtype=np.int16) // 4)
+    await far.run(1.0)
+    sizes_ms = [len(piece) // 8 for piece in far.sent]
+    assert sizes_ms[:3] == [20, 100, 100] and set(sizes_ms[1:]) == {100}
+    ends_s = 100.0 + np.cumsum(sizes_ms) / 1000.0
+    ahead_s = ends_s - np.asarray(far.sent_at_s)
+    assert ahead_s.max() <= 0.28 + 1e-6
+    run_dry_s = ends_s[:-1] - np.asarray(far.sent_at_s[1:])
+    assert run_dry_s[2:].min() >= 0.1, "the far end always has something to play"
+    assert far.speech.heard_ms() == pytest.approx(1_000, abs=25)
+
+
+async def test_what_is_there_is_not_held_back_for_more() -> None:
+    far = FarEnd(lead_ms=260, piece_ms=100)
+    far.speech.put(np.zeros(16_000 * 70 // 1000, dtype=np.int16))
+    await far.run(0.5)
+    assert [len(piece) // 8 for piece in far.sent] == [20, 40, 20]
+    assert far.speech.heard_ms() == 70
 
 
 async def test_after_everything_is_played_all_of_it_was_heard() -> None:

@@ -22,7 +22,6 @@ from voice.channels.twilio import TextSocket
 from voice.channels.wideband_rate import WidebandConverter
 from voice.channels.wire import TransferError, WireError
 from voice.types import (
-    FRAME_MS,
     RATE_HZ,
     CallEnded,
     CallEvent,
@@ -34,7 +33,8 @@ from voice.types import (
     StopSpeaking,
 )
 
-LEAD_MS = 200
+LEAD_MS = 260
+PIECE_MS = 100
 TRUNCATE_S = 0.12
 """How long an interrupted answer waits for the client to say how much of it was heard."""
 MOST_WAITING = 2_000
@@ -86,7 +86,7 @@ class BrowserChannel(LiveLine):
         clock: Clock = time.monotonic,
     ) -> None:
         self._playout = ReportedPlayout()
-        super().__init__(limits, LEAD_MS, self._playout, clock, rate_hz=RATE_HZ)
+        super().__init__(limits, LEAD_MS, self._playout, clock, rate_hz=RATE_HZ, piece_ms=PIECE_MS)
         self._socket = socket
         self._wishes = wishes or Wishes()
         self._state = SessionState(
@@ -170,8 +170,9 @@ class BrowserChannel(LiveLine):
     async def _send(self, samples: Pcm) -> None:
         begins = self._story.response_item is None
         if begins:
-            self._item_began_ms = self._speech.sent_ms - FRAME_MS
-            self._playout.item_begins(FRAME_MS)
+            piece_ms = len(samples) * 1000 // RATE_HZ
+            self._item_began_ms = self._speech.sent_ms - piece_ms
+            self._playout.item_begins(piece_ms)
         self._post(self._story.sound(self._outwards.push(samples)))
         try:
             await self._flush()

@@ -23,7 +23,7 @@ from voice.channels.pace import MessagePace
 from voice.channels.paced import PacedSpeech, Playout
 from voice.channels.telephone_rate import Doubler, Halver, Unchanged
 from voice.channels.wire import TransferError, WireError
-from voice.types import RATE_HZ, AudioFrame, CallEvent, Pcm
+from voice.types import FRAME_MS, RATE_HZ, AudioFrame, CallEvent, Pcm
 
 LINGER_S = 0.2
 """Between the last frame sent and the hang-up: what is on its way is still heard."""
@@ -43,7 +43,8 @@ log = logging.getLogger(__name__)
 class LiveLine(ABC):
     """A `Channel` on a socket. `carry` has to run as long as the call does.
 
-    `rate_hz` is the rate of the wire. `brief_taker` gets a handoff's brief before the caller is
+    `rate_hz` is the rate of the wire; `lead_ms` and `piece_ms` are those of its `PacedSpeech`.
+    `brief_taker` gets a handoff's brief before the caller is
     put through.
     """
 
@@ -60,10 +61,18 @@ class LiveLine(ABC):
         clock: Clock = time.monotonic,
         *,
         rate_hz: int = TELEPHONE_RATE_HZ,
+        piece_ms: int = FRAME_MS,
     ) -> None:
         inwards, outwards = _CONVERTERS[rate_hz]
         self._arrivals = Arrivals(limits, clock, inwards())
-        self._speech = PacedSpeech(lead_ms, playout, clock, converter=outwards(), rate_hz=rate_hz)
+        self._speech = PacedSpeech(
+            lead_ms,
+            playout,
+            clock,
+            converter=outwards(),
+            rate_hz=rate_hz,
+            piece_ms=piece_ms,
+        )
         self._pace = MessagePace(clock)
         self._closed = False
         self.brief_taker: BriefTaker | None = None
@@ -75,7 +84,7 @@ class LiveLine(ABC):
 
     @abstractmethod
     async def _send(self, samples: Pcm) -> None:
-        """Send 20 ms of int16 at the rate of the wire."""
+        """Send 20 ms of int16 at the rate of the wire, or several times that."""
 
     @abstractmethod
     async def _receive(self) -> None:

@@ -41,9 +41,9 @@ class CardPlayout:
     def __init__(self, card: SoundCard) -> None:
         self._card = card
 
-    def sent(self, frame_ms: int, now_s: float) -> None:
+    def sent(self, piece_ms: int, now_s: float) -> None:
         """The card counts itself."""
-        del frame_ms, now_s
+        del piece_ms, now_s
 
     def unplayed_ms(self, now_s: float) -> float:
         """How much has not been heard yet."""

@@ -23,8 +23,8 @@ _TICK_S = 0.001
 class Playout(Protocol):
     """What the far end has played of what was sent, in ms."""
 
-    def sent(self, frame_ms: int, now_s: float) -> None:
-        """A frame went out."""
+    def sent(self, piece_ms: int, now_s: float) -> None:
+        """So much went out."""
 
     def unplayed_ms(self, now_s: float) -> float:
         """How much of what was sent has not been heard yet."""
@@ -39,9 +39,9 @@ class PlayoutByClock:
     def __init__(self) -> None:
         self._end_s = 0.0
 
-    def sent(self, frame_ms: int, now_s: float) -> None:
-        """A frame went out."""
-        self._end_s = max(self._end_s, now_s) + frame_ms / 1000.0
+    def sent(self, piece_ms: int, now_s: float) -> None:
+        """So much went out."""
+        self._end_s = max(self._end_s, now_s) + piece_ms / 1000.0
 
     def unplayed_ms(self, now_s: float) -> float:
         """How much of what was sent has not been heard yet."""
@@ -54,10 +54,11 @@ class PlayoutByClock:
 
 
 class PacedSpeech:
-    """The answer on its way out: int16 at 16 kHz in, 20 ms frames out, in real time.
+    """The answer on its way out: int16 at 16 kHz in, frames of 20 ms out, in real time.
 
     `converter` brings it to the rate of the wire, 8 kHz where none is given. Never more than
-    `lead_ms` is sent ahead of the far end's playing.
+    `lead_ms` is sent ahead of the far end's playing. Where what was sent can be taken back, up to
+    `piece_ms` may go out at a time, once something has: a message costs the same for 20 ms and 100.
     """
 
     def __init__(
@@ -68,8 +69,10 @@ class PacedSpeech:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         converter: Converter | None = None,
         rate_hz: int = TELEPHONE_RATE_HZ,
+        piece_ms: int = FRAME_MS,
     ) -> None:
         self._sleep = sleep
+        self._piece_ms = piece_ms
         self._frame_samples = rate_hz * FRAME_MS // 1000
         self._lead_s = lead_ms / 1000.0
         self._playout = playout
@@ -137,28 +140,35 @@ class PacedSpeech:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(None) as patience:
             while True:
-                ahead_s = self._line_end_s - self._clock() - self._lead_s
-                if ahead_s > _TICK_S:
-                    await self._sleep(ahead_s)
+                ahead_s = self._line_end_s - self._clock()
+                most_ms = self._piece_ms if ahead_s > 0 else FRAME_MS
+                wait_s = ahead_s - self._lead_s + (most_ms - FRAME_MS) / 1000.0
+                if wait_s > _TICK_S:
+                    await self._sleep(wait_s)
                     continue
-                frame = self._next()
-                if frame is None:
+                piece = self._next(most_ms)
+                if piece is None:
                     patience.reschedule(None)
                     self._wake.clear()
                     await self._wake.wait()
                     continue
+                piece_ms = len(piece) // self._frame_samples * FRAME_MS
                 now_s = self._clock()
-                self._line_end_s = max(self._line_end_s, now_s) + FRAME_MS / 1000.0
-                self._playout.sent(FRAME_MS, now_s)
-                # A deadline for each frame would cost as much as the frame.
+                self._line_end_s = max(self._line_end_s, now_s) + piece_ms / 1000.0
+                self._playout.sent(piece_ms, now_s)
+                # A deadline for each piece would cost as much as the piece.
                 if (patience.when() or 0.0) < loop.time() + SEND_TIMEOUT_S:
                     patience.reschedule(loop.time() + 2 * SEND_TIMEOUT_S)
-                await send(frame)
+                await send(piece)
 
-    def _next(self) -> Pcm | None:
+    def _next(self, most_ms: int) -> Pcm | None:
+        """Whole frames: one, or as many as there are."""
         if self._frames:
-            self._taken_ms = min(self._queued_ms, self._taken_ms + FRAME_MS)
-            return self._frames.popleft()
+            count = min(len(self._frames), most_ms // FRAME_MS)
+            self._taken_ms = min(self._queued_ms, self._taken_ms + count * FRAME_MS)
+            if count == 1:
+                return self._frames.popleft()
+            return np.concatenate([self._frames.popleft() for _ in range(count)])
         if not len(self._rest):
             self._taken_ms = self._queued_ms
             return None

@@ -21,12 +21,12 @@ class ReportedPlayout:
         self._heard_at_s = 0.0
         self._end_s = 0.0
 
-    def sent(self, frame_ms: int, now_s: float) -> None:
-        """A frame went out."""
+    def sent(self, piece_ms: int, now_s: float) -> None:
+        """So much went out."""
         if self.unplayed_ms(now_s) <= 0:
             self._heard_ms, self._heard_at_s = self._sent_ms, now_s
-        self._sent_ms += frame_ms
-        self._end_s = max(self._end_s, now_s) + frame_ms / 1000.0
+        self._sent_ms += piece_ms
+        self._end_s = max(self._end_s, now_s) + piece_ms / 1000.0
 
     def item_begins(self, sent_ms: float) -> None:
         """What is sent from here on, `sent_ms` of it already, belongs to a new item."""

@@ -42,7 +42,7 @@ class Doubler:
             return samples
         known: Doubles = np.concatenate((self._before, samples))
         self._before = known[len(samples) :]
-        if not known.any():
+        if not np.count_nonzero(known):
             return np.zeros(2 * len(samples), dtype=np.int16)
         return _to_pcm(np.correlate(known, _DOUBLING, "valid").view(np.float64))
 

@@ -15,8 +15,9 @@ from voice.channels.twilio_marks import MarkedPlayout
 from voice.channels.wire import WireError
 from voice.types import Pcm
 
-LEAD_MS = 200
+LEAD_MS = 260
 """Twilio holds what comes early, and `clear` takes it back: the lead covers the way there."""
+PIECE_MS = 100
 START_S = 10.0
 
 
@@ -71,7 +72,7 @@ class TwilioChannel(LiveLine):
         clock: Clock = time.monotonic,
     ) -> None:
         self._marks = MarkedPlayout()
-        super().__init__(limits, LEAD_MS, self._marks, clock)
+        super().__init__(limits, LEAD_MS, self._marks, clock, piece_ms=PIECE_MS)
         self._socket = socket
         self._stream = started.stream
         self._call = started.call

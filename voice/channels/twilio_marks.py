@@ -37,14 +37,14 @@ class MarkedPlayout:
         self._waiting: deque[_Mark] = deque()
         self._count = 0
 
-    def sent(self, frame_ms: int, now_s: float) -> None:
-        """A frame went out."""
+    def sent(self, piece_ms: int, now_s: float) -> None:
+        """So much went out."""
         if self.unplayed_ms(now_s) <= 0:
             self._heard_ms = self._sent_ms
             self._heard_at_s = None
             self._marked_ms = self._sent_ms - MARK_EVERY_MS
-        self._sent_ms += frame_ms
-        self._line_end_s = max(self._line_end_s, now_s) + frame_ms / 1000.0
+        self._sent_ms += piece_ms
+        self._line_end_s = max(self._line_end_s, now_s) + piece_ms / 1000.0
 
     def mark_due(self) -> str | None:
         """The name of a mark to be sent now, if one is."""

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from scipy import fft
 
 from voice.types import FRAME_SAMPLES, RATE_HZ, AudioFrame
 from voice.vad import DIGITAL_SILENCE_DB, VoiceActivity
@@ -89,7 +90,7 @@ class FrameFeatures:
             row[: len(frame.samples)] = frame.samples
         samples[0] = samples[1] if self._before is None else self._before
         self._before = samples[-1]
-        spectrum = np.fft.rfft(_pairs(samples) * _window(), 4 * FRAME_SAMPLES)
+        spectrum = fft.rfft(_pairs(samples) * _window(), 4 * FRAME_SAMPLES)
         power = spectrum.real * spectrum.real
         power += spectrum.imag * spectrum.imag
         bands_db = np.add.reduceat(power, _starts(), axis=1, dtype=np.float64)[:, :-1]
@@ -127,7 +128,7 @@ def _pairs(samples: Floats) -> Floats:
 
 def _periodicity(power: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     """The highest peak of the normalised autocorrelation between 70 and 400 Hz, for each row."""
-    lags = np.fft.irfft(power)
+    lags = fft.irfft(power)
     whole = lags[:, 0]
     peaks = (lags[:, _LAGS] * _untapered()).max(axis=1)
     return np.where(whole > 0.0, peaks / np.maximum(whole, 1e-9), 0.0)

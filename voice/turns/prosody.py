@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy import fft
 
 from voice.types import RATE_HZ, Pcm
 
@@ -40,7 +41,7 @@ class PhraseEnd:
 
 def pitch_track(samples: Pcm) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """F0 in Hz (0 where unvoiced) and level in dB every 10 ms, by normalised autocorrelation."""
-    signal = samples[::2].astype(np.float64)
+    signal = samples[::2].astype(np.float32)
     step, window, rate_hz = _STEP // 2, _WINDOW // 2, RATE_HZ // 2
     count = max(0, (len(signal) - window) // step + 1)
     if count == 0:
@@ -49,12 +50,12 @@ def pitch_track(samples: Pcm) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.f
     frames = frames - frames.mean(axis=1, keepdims=True)
     power = (frames**2).mean(axis=1)
     level_db = 10.0 * np.log10(power + 1.0)
-    spectrum = np.fft.rfft(frames * np.hanning(window), 2 * window, axis=1)
-    correlation = np.fft.irfft(np.abs(spectrum) ** 2, axis=1)[:, :window]
-    taper = np.fft.irfft(np.abs(np.fft.rfft(np.hanning(window), 2 * window)) ** 2)[:window]
-    normal = correlation / (correlation[:, :1] + 1e-9) / np.maximum(taper / taper[0], 0.05)
+    spectrum = fft.rfft(frames * np.hanning(window).astype(np.float32), 2 * window, axis=1)
+    correlation = fft.irfft(spectrum.real**2 + spectrum.imag**2, axis=1)
     low, high = int(rate_hz / _MAX_HZ), int(rate_hz / _MIN_HZ)
-    band = normal[:, low:high]
+    taper = np.fft.irfft(np.abs(np.fft.rfft(np.hanning(window), 2 * window)) ** 2)
+    untapered = 1.0 / np.maximum(taper / taper[0], 0.05)
+    band = correlation[:, low:high] / (correlation[:, :1] + 1e-9) * untapered[low:high]
     strength = band.max(axis=1)
     # The first lag that comes near the best: a multiple of the period fits as well as the period.
     near = band >= _FIRST_PEAK * strength[:, np.newaxis]

@@ -163,7 +163,7 @@ function drawItem(item, each) {
   button.dataset.hand = each.hand;
   button.dataset.ended = each.ended ? "yes" : "no";
   setText(part("name"), each.known ? "Known customer" : "Unknown caller");
-  setText(part("intent"), `${each.channel}${each.intent ? ` · ${each.intent}` : ""}`);
+  setText(part("intent"), [each.channel, each.intent, each.mood].filter(Boolean).join(" · "));
   part("dot").dataset.mood = each.mood ?? "none";
   setText(part("flag"), flagOf(each));
   part("flag").dataset.kind = kindOf(each);

@@ -11,8 +11,13 @@ export class Microphone {
       audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 },
     });
     const context = new AudioContext();
-    await context.audioWorklet.addModule(WORKLET);
-    await context.resume();
+    try {
+      await context.audioWorklet.addModule(WORKLET);
+      await context.resume();
+    } catch (error) {
+      for (const track of stream.getTracks()) track.stop();
+      throw error;
+    }
     const node = new AudioWorkletNode(context, "capture", { processorOptions: { rate: RATE } });
     node.port.onmessage = ({ data }) => onFrame(data.frame, data.level);
     context.createMediaStreamSource(stream).connect(node).connect(context.destination);
