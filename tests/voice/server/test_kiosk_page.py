@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,15 @@ WebSocket = class extends Real {
 };
 """
 """A cable that is pulled: the page's own socket, closed without a word."""
+ASK_FIRST = """
+const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+const asked = new Promise((answer) => { window.allow = answer; });
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  await asked;
+  return window.given = await real(wanted);
+};
+"""
+"""A browser that still asks the visitor whether the page may have the microphone."""
 SHOW_TALK = """
 for (const each of document.querySelectorAll(".screen")) each.hidden = each.id !== "talk";
 document.getElementById("state").textContent = "A state";
@@ -73,7 +82,9 @@ def microphone(tmp_path_factory: pytest.TempPathFactory, samples_dir: Path) -> P
 
 
 @asynccontextmanager
-async def browsing(served: Served, microphone: Path | None, **options: Any) -> AsyncIterator[Any]:
+async def browsing(
+    served: Served, microphone: Path | None, *, port: int = 0, script: str = "", **options: Any
+) -> AsyncIterator[Any]:
     """The kiosk page, loaded. Without `microphone` the browser refuses one."""
     arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
     if microphone is not None:
@@ -87,13 +98,13 @@ async def browsing(served: Served, microphone: Path | None, **options: Any) -> A
         page = await browser.new_page(**options)
         page.set_default_timeout(60_000)
         page.problems = []
-        await page.add_init_script(KEEP_SOCKETS)
+        await page.add_init_script(KEEP_SOCKETS + script)
         page.on("pageerror", lambda error: page.problems.append(str(error)))
         page.on(
             "console",
             lambda line: page.problems.append(line.text) if "Content Security" in line.text else 0,
         )
-        await page.goto(f"http://127.0.0.1:{served.web_port}/kiosk")
+        await page.goto(f"http://127.0.0.1:{port or served.web_port}/kiosk")
         await page.locator("html[data-ready]").wait_for()
         try:
             yield page
@@ -256,6 +267,55 @@ async def test_what_goes_wrong_is_said_in_one_sentence(engines: Engines, microph
             served.serving.stop()
             await page.locator("#welcome").wait_for()
             assert "went wrong" in await page.locator(message).inner_text()
+
+
+async def test_no_microphone_stays_open_for_a_visitor_who_left_while_it_was_asked_for(
+    served: Served, microphone: Path
+) -> None:
+    async with browsing(served, microphone, script=ASK_FIRST) as page:
+        await page.locator("#start").click()
+        await page.locator("#consent-no").click()
+        await page.locator("#end").click()
+        await page.evaluate("allow()")
+        ended = "window.given?.getTracks()[0].readyState === 'ended'"
+        await until(lambda: page.evaluate(ended), 10)
+        assert await page.locator("#welcome").is_visible()
+
+
+class Cable:
+    """Between the browser and the server; once it is cut, nothing comes through and nobody is
+    told."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._never = asyncio.Event()
+        self.cut = False
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far = await asyncio.open_connection("127.0.0.1", self._port)
+        await asyncio.gather(self._copy(reader, far[1]), self._copy(far[0], writer))
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            while (data := await reader.read(65_536)) and not self.cut:
+                writer.write(data)
+        if self.cut:
+            await self._never.wait()
+        writer.close()
+
+
+async def test_a_cable_that_is_pulled_is_noticed(served: Served, microphone: Path) -> None:
+    cable = Cable(served.web_port)
+    server = await asyncio.start_server(cable.carry, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with browsing(served, microphone, port=port) as page:
+        await page.locator("#start").click()
+        await page.locator("#consent-no").click()
+        await page.locator("#talk[data-state=speaking]").wait_for()
+        cable.cut = True
+        await page.locator("#welcome").wait_for()
+        assert "connection was lost" in await page.locator("#message").inner_text()
+    server.close()
 
 
 async def test_a_screen_that_was_left_resets_itself(engines: Engines) -> None:

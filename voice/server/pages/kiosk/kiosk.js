@@ -8,6 +8,8 @@ const TAP_MS = 350;
 const TAIL_MS = 80;
 const GOODBYE_MS = 4000;
 const DESERTED_S = 10;
+const ASK_MS = 5000;
+const MOST_UNANSWERED = 2;
 const BLOCKED = "The microphone is blocked; allow it for this page, then press Start again.";
 const NO_MICROPHONE = "No microphone was found; connect one, then press Start again.";
 const NOT_SECURE = "The microphone works only over HTTPS or on this device's own address.";
@@ -111,18 +113,20 @@ class Session {
     this.captions = new Map();
     this.goodbye = null;
     this.over = false;
+    this.unanswered = 0;
   }
 
   async begin() {
-    this.microphone = await Microphone.open((frame, level) => this.hear(frame, level));
-    this.loudspeaker = await Loudspeaker.open((item, ms, cleared) => this.played(item, ms, cleared));
+    this.microphone = await this.mine(Microphone.open((frame, level) => this.hear(frame, level)));
+    this.loudspeaker = await this.mine(Loudspeaker.open((item, ms, cleared) => this.played(item, ms, cleared)));
     this.microphone.onLost(() => this.fail(MICROPHONE_LOST));
     const headers = { "Content-Type": "application/json" };
     const key = new URLSearchParams(location.hash.slice(1)).get("key");
     if (key) headers.Authorization = `Bearer ${key}`;
     const body = { pace: pace() };
     if (this.consent) body.consent = { emotion_voice: this.consent };
-    const answer = await fetch("/kiosk/token", { method: "POST", headers, body: JSON.stringify(body) });
+    const signal = AbortSignal.timeout(2 * ASK_MS);
+    const answer = await fetch("/kiosk/token", { method: "POST", headers, body: JSON.stringify(body), signal });
     if (!answer.ok) throw new Error(answer.status === 401 ? NO_KEY : UNREACHABLE);
     const { token } = await answer.json();
     if (this.over) return;
@@ -131,6 +135,22 @@ class Session {
     this.socket = new WebSocket(address, ["realtime", `openai-insecure-api-key.${token}`]);
     this.socket.onmessage = ({ data }) => this.take(JSON.parse(data));
     this.socket.onclose = () => this.closed();
+    this.asking = setInterval(() => this.ask(), ASK_MS);
+  }
+
+  // What is opened for a visitor who has gone meanwhile is closed again: nobody is to be listened to.
+  async mine(opening) {
+    const opened = await opening;
+    if (!this.over) return opened;
+    opened.close();
+    throw new Error("over");
+  }
+
+  // A cable that is pulled closes no socket: a server that answers nothing is gone.
+  ask() {
+    if (this.unanswered >= MOST_UNANSWERED) this.fail(LOST);
+    this.unanswered++;
+    this.tell("session.update", { session: { type: "realtime" } });
   }
 
   tell(type, fields = {}) {
@@ -146,6 +166,7 @@ class Session {
   }
 
   take(event) {
+    this.unanswered = 0;
     switch (event.type) {
       case "session.created":
         this.tone(event.session.attune.consent.emotion_voice);
@@ -285,6 +306,7 @@ class Session {
 
   stop() {
     this.over = true;
+    clearInterval(this.asking);
     this.microphone?.close();
     this.loudspeaker?.close();
     if (this.socket) {
@@ -407,7 +429,7 @@ button.addEventListener("click", (event) => { if (event.detail === 0) pressed();
 button.addEventListener("contextmenu", (event) => event.preventDefault());
 for (const kind of ["pointerdown", "keydown"]) document.addEventListener(kind, () => restartIdle());
 new ResizeObserver(follow).observe(at("captions"));
-window.addEventListener("pagehide", () => { session?.stop(); wipe(); });
+window.addEventListener("pagehide", () => { session?.stop(); reset(); });
 
 try {
   about = await (await fetch("/kiosk/about")).json();
