@@ -254,6 +254,28 @@ def test_the_signature_is_that_of_twilios_own_example() -> None:
     assert not is_signed("12345", url, None, fields.items())
 
 
+@pytest.mark.parametrize(
+    ("ours", "signed"),
+    [
+        ("https://a.example:8443/twilio/voice", "https://a.example/twilio/voice"),
+        ("https://a.example/twilio/voice", "https://a.example:443/twilio/voice"),
+        ("wss://a.example/twilio/media", "wss://a.example:443/twilio/media"),
+        ("https://[2001:db8::1]:8443/twilio/voice?x=1", "https://[2001:db8::1]/twilio/voice?x=1"),
+        ("https://[/twilio/voice", "https://[/twilio/voice"),
+        ("https://a.example:99999/twilio/voice", "https://a.example:99999/twilio/voice"),
+    ],
+)
+def test_an_address_is_signed_with_or_without_its_port(ours: str, signed: str) -> None:
+    fields = [("CallSid", "CA1")]
+    assert is_signed("12345", ours, signature("12345", signed, fields), fields)
+    assert not is_signed("12345", ours, signature("12345", signed + "x", fields), fields)
+
+
+def test_a_field_that_comes_twice_is_signed_once() -> None:
+    fields = [("A", "1"), ("A", "2"), ("A", "1")]
+    assert signature("12345", "https://a.example", fields) == "GVzNhXh3HiDyKbHTdY9RgnENBLw="
+
+
 def test_a_stream_token_is_for_one_call_and_one_minute() -> None:
     token = stream_token("secret", "CA1", 1_000.0)
     assert is_stream_token("secret", "CA1", token, 1_000.0 + TOKEN_VALID_S - 1)

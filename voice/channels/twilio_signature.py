@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 TOKEN_VALID_S = 60
 """Between our TwiML and the stream that it opens."""
@@ -13,8 +14,8 @@ TOKEN_VALID_S = 60
 
 def signature(auth_token: str, url: str, fields: Iterable[tuple[str, str]] = ()) -> str:
     """What stands in `X-Twilio-Signature` (Twilio, "Validating requests"): HMAC-SHA1, base64, over
-    the full address followed by the sorted form fields."""
-    signed = url + "".join(name + value for name, value in sorted(fields))
+    the full address followed by the sorted form fields, each once."""
+    signed = url + "".join(name + value for name, value in sorted(set(fields)))
     digest = hmac.new(auth_token.encode(), signed.encode(), hashlib.sha1).digest()
     return base64.b64encode(digest).decode("ascii")
 
@@ -22,9 +23,28 @@ def signature(auth_token: str, url: str, fields: Iterable[tuple[str, str]] = ())
 def is_signed(
     auth_token: str, url: str, given: str | None, fields: Iterable[tuple[str, str]] = ()
 ) -> bool:
-    """Whether `given` is the signature of this request."""
-    expected = signature(auth_token, url, fields)
-    return given is not None and hmac.compare_digest(expected.encode(), given.encode())
+    """Whether `given` is the signature of this request.
+
+    Twilio may write the address with or without its port, whatever it was given.
+    """
+    if given is None:
+        return False
+    fields = list(fields)
+    return any(
+        hmac.compare_digest(signature(auth_token, each, fields).encode(), given.encode())
+        for each in _spellings(url)
+    )
+
+
+def _spellings(url: str) -> tuple[str, ...]:
+    try:
+        place = urlsplit(url)
+        port = place.port
+    except ValueError:
+        return (url,)
+    usual = 443 if place.scheme in ("https", "wss") else 80
+    other = place.netloc.removesuffix(f":{port}") if port else f"{place.netloc}:{usual}"
+    return url, place._replace(netloc=other).geturl()
 
 
 def stream_token(auth_token: str, call: str, now_s: float) -> str:
