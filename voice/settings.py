@@ -43,7 +43,10 @@ WebAddress = Annotated[str, AfterValidator(_web_address)]
 class Settings(BaseSettings):
     """What can be set once for an installation. Durations carry their unit in the name."""
 
-    model_config = SettingsConfigDict(env_prefix="ATTUNE_", toml_file=_FILE, extra="forbid")
+    # A variable that is set to nothing, as deployments leave them, is one that is not set.
+    model_config = SettingsConfigDict(
+        env_prefix="ATTUNE_", toml_file=_FILE, extra="forbid", env_ignore_empty=True
+    )
 
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("attune")))
     cache_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_cache_dir("attune")))
@@ -98,14 +101,15 @@ class Settings(BaseSettings):
         return self.data_dir
 
     def secret(self, name: str) -> str | None:
-        """The secret in setting `name`, or in the file that setting `name`_file names.
+        """The secret in setting `name`, or in the file that setting `name`_file names; None where
+        there is none, or an empty one.
 
         Raises `AttuneError` when that file cannot be read.
         """
         value: SecretStr | None = getattr(self, name)
         path: Path | None = getattr(self, f"{name}_file")
         if value is not None or path is None:
-            return None if value is None else value.get_secret_value()
+            return None if value is None else value.get_secret_value() or None
         try:
             return path.read_text(encoding="utf-8").strip() or None
         except (OSError, UnicodeDecodeError):

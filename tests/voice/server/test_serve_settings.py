@@ -12,12 +12,14 @@ from pathlib import Path
 import httpx
 import pytest
 import websockets
+from pydantic import SecretStr
 
 from nlu.errors import AttuneError
 from tests.voice.server.conftest import running
 from voice.engines import Engines
 from voice.server.serving import Listening, Serving
 from voice.server.switchboard import Switchboard
+from voice.server.twilio import TwilioAccount
 from voice.settings import load
 
 
@@ -47,6 +49,16 @@ def test_a_setting_that_will_not_do_is_named_in_one_sentence(
     with pytest.raises(AttuneError, match=told) as refused:
         load()
     assert f"ATTUNE_{name}" in str(refused.value)
+
+
+def test_a_variable_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PUBLIC_URL", "TWILIO_AUTH_TOKEN", "MOST_CALLS"):
+        monkeypatch.setenv(f"ATTUNE_{name}", "")
+    settings = load()
+    assert (settings.public_url, settings.most_calls) == (None, 8)
+    empty = settings.model_copy(update={"twilio_auth_token": SecretStr("")})
+    # What anybody can sign with is no secret.
+    assert TwilioAccount.from_settings(settings) is TwilioAccount.from_settings(empty) is None
 
 
 def test_folders_that_cannot_be_written_to_are_named(engines: Engines, tmp_path: Path) -> None:
