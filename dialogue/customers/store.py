@@ -17,7 +17,7 @@ from dialogue.customers.audit import AuditReport, append, latest, verify
 from dialogue.customers.context import read_context
 from dialogue.customers.database import BUSY_TIMEOUT_MS, Database, insert_once
 from dialogue.customers.identifiers import IdentifierKey, load_key, normalise_phone
-from dialogue.customers.models import EffectRow, KeyCheckRow
+from dialogue.customers.models import ContactRow, EffectRow, KeyCheckRow
 from dialogue.customers.people import find_person
 from dialogue.customers.records import (
     CaseRecord,
@@ -105,6 +105,14 @@ class CustomerStore:
                 phone_digest=digest,
                 but_contact=self.key.short("contact", but_call) if but_call else "",
             )
+
+    def knows_call(self, call_id: str) -> bool:
+        """Whether a call of this name has left anything behind."""
+        statement = select(ContactRow.pk).where(
+            ContactRow.key == self.key.short("contact", call_id)
+        )
+        with self.database.reading() as connection:
+            return connection.execute(statement).first() is not None
 
     def record_turn(self, turn: TurnWrites, grants: Mapping[str, Grant]) -> bool:
         """Everything a finished turn leaves behind, in one transaction; False when it is there.

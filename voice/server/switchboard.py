@@ -16,6 +16,7 @@ import numpy as np
 
 from dialogue.conversation import Conversation
 from dialogue.types import Delivery, HandoffBrief
+from nlu.errors import AttuneError
 from voice.channels.line import LiveLine
 from voice.channels.live import LineLimits
 from voice.engines import CallerIdentity, Engines, open_loop
@@ -88,6 +89,7 @@ class Switchboard:
         self._threads = CallThreads(settings.most_calls + 4, thread_name_prefix="attune-call")
         self._sweeping = Sweeping(self._threads)
         self._running: set[asyncio.Task[str]] = set()
+        self._names: set[str] = set()
         self._closing = False
         self._idle = asyncio.Event()
         self._idle.set()
@@ -116,10 +118,10 @@ class Switchboard:
     ) -> str:
         """Hold one call from opening to hang-up; returns why it ended.
 
-        Whatever goes wrong ends this call only. Admission is the caller's business.
+        `call` is its name, unless another call had that before. Whatever goes wrong ends this call
+        only. Admission is the caller's business.
         """
-        name = call or uuid.uuid4().hex[:12]
-        task = asyncio.ensure_future(self._hold(channel, identity, name))
+        task = asyncio.ensure_future(self._hold(channel, identity, call))
         self._running.add(task)
         self._idle.clear()
         try:
@@ -135,9 +137,34 @@ class Switchboard:
             if not self._closing:
                 self._sweeping.call_ended()
 
-    async def _hold(self, channel: LiveLine, identity: CallerIdentity, call: str) -> str:
+    async def _own_name(self, wanted: str | None) -> str:
+        """A name that no other call has or had: two under one name would be one in every record,
+        and what was done for the first would not be done for the second."""
+        fresh = uuid.uuid4().hex
+        name = fresh if wanted is None or wanted in self._names else wanted
+        self._names.add(name)
+        if name == wanted and await asyncio.to_thread(self._was_used, name):
+            self._names.discard(name)
+            self._names.add(name := fresh)
+        if wanted is not None and name != wanted:
+            log.warning(
+                "the name '%s' came twice; whoever names calls has to give each its own",
+                wanted,
+                extra={"call": name},
+            )
+        return name
+
+    def _was_used(self, name: str) -> bool:
+        try:
+            return self.engines.store.knows_call(name)
+        except AttuneError:
+            # The call goes on without the database as well as it can.
+            return False
+
+    async def _hold(self, channel: LiveLine, identity: CallerIdentity, wanted: str | None) -> str:
         line = asyncio.ensure_future(channel.carry())
         reason = "error"
+        call = await self._own_name(wanted)
         extra = {"call": call}
         with self.metrics.calls.labels(channel.name).track_inprogress():
             try:
@@ -151,6 +178,7 @@ class Switchboard:
                 line.cancel()
                 with suppress(asyncio.CancelledError, Exception):
                     await line
+                self._names.discard(call)
                 self.metrics.ended.labels(channel.name, reason).inc()
                 log.info("call ended: %s", reason, extra=extra)
         return reason
@@ -176,6 +204,7 @@ class Switchboard:
             observers=[observe],
             call=call,
             executor=self._threads,
+            calm=channel.calm,
         )
         if channel.keeps_line:
             loop.agent.attended = self.attended

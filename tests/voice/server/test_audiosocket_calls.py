@@ -9,6 +9,7 @@ import pytest
 from tests.voice.server.callers import AudioSocketCaller
 from tests.voice.server.conftest import Served
 from voice.channels.audiosocket_wire import HangUp, encode
+from voice.types import CallEnded
 
 
 async def test_a_call_too_many_hears_that_the_lines_are_busy(served: Served) -> None:
@@ -58,6 +59,35 @@ async def test_keys_are_words_and_zero_asks_for_a_person(served: Served) -> None
     assert served.records()[0].decision["strategy"] == "HANDOFF"
     assert served.records()[0].transcript.engine == "keypad"
     assert [call for call, _ in briefs] == [caller.id.hex]
+
+
+async def test_calls_that_a_dialplan_gives_one_uuid_stay_apart(served: Served) -> None:
+    async def presses_a_key(caller: AudioSocketCaller) -> None:
+        turns = len(served.records())
+        caller.press("5#")
+        async with asyncio.timeout(60):
+            while len(served.records()) == turns:
+                await asyncio.sleep(0.05)
+
+    callers = [AudioSocketCaller(served.port) for _ in range(3)]
+    for caller in callers:
+        caller.id = callers[0].id
+    async with callers[0], callers[1]:
+        for caller in callers[:2]:
+            await caller.hears_something(0.0)
+            await presses_a_key(caller)
+    await served.figures("audiosocket")
+    async with callers[2]:
+        await callers[2].hears_something(0.0)
+        await presses_a_key(callers[2])
+    async with asyncio.timeout(60):
+        while len(served.of(CallEnded)) < 3:
+            await asyncio.sleep(0.05)
+    names = {name for name, _ in served.events}
+    assert len(names) == 3
+    assert callers[0].id.hex in names
+    assert all(served.switchboard.engines.store.knows_call(name) for name in names)
+    assert [event.reason for event in served.of(CallEnded)] == ["hangup"] * 3
 
 
 async def test_a_stopping_server_holds_its_calls_to_their_end_and_takes_none(
