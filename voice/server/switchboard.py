@@ -204,7 +204,6 @@ class Switchboard:
             observers=[observe],
             call=call,
             executor=self._threads,
-            calm=channel.calm,
         )
         if channel.keeps_line:
             loop.agent.attended = self.attended
