@@ -247,7 +247,7 @@ async def test_a_call_seen_helped_taken_over_given_back_and_closed(
         assert (await anna.asks(call, "say", text="hello")).status_code == 409
         await caller.press("2#")
         await anna.sees("said", speaker="assistant", turn=plan["turn"] + 2)
-        await anna.does(call, "close", outcome="resolved", note="Sent again. Mail: a@b.com")
+        await anna.does(call, "close", outcome="resolved", note="Sent \0again. Mail: a@b.com")
         ended = await desk.until_ended(call)
     assert ended.reason == "closed"
     assert outcome(staffed, call) == ("resolved", "Sent again. Mail: [EMAIL]")

@@ -96,6 +96,7 @@ async def test_two_servers_hold_calls_on_one_database(
     ):
         store = CustomerStore.open(database)
         Accounts(store).add("anna.berg", Role.SUPERVISOR, PASSWORD)
+        assert Accounts(store).verified("anna\0berg", PASSWORD) is None
         await asyncio.gather(*(asyncio.to_thread(until_ready, web) for web in (web_a, web_b)))
         calls = await asyncio.gather(one_turn(calls_a), one_turn(calls_b))
 

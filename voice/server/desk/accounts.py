@@ -93,8 +93,10 @@ class Accounts:
         Blocking: argon2 takes tens of milliseconds and 64 MiB by design.
         """
         statement = select(DeskAccountRow).where(DeskAccountRow.name == name)
-        with self._database.reading() as connection:
-            row = connection.execute(statement).one_or_none()
+        row = None
+        if _NAME.fullmatch(name):
+            with self._database.reading() as connection:
+                row = connection.execute(statement).one_or_none()
         try:
             self._hasher.verify(row.password if row is not None else self._nobody, password)
         except (VerificationError, InvalidHashError):

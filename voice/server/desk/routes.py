@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, TypeAdapter, ValidationError
 
 from nlu.errors import AttuneError
 from voice.server.desk.accounts import Role
@@ -23,7 +23,13 @@ from voice.supervision import LONGEST_TEXT, NotNow
 
 _AUDIT_ROWS = 200
 
-Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
+
+def _without_controls(text: str) -> str:
+    return "".join(each for each in text if each >= " " or each in "\n\t")
+
+
+Text = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_without_controls)]
+"""What somebody types. Control characters are nothing to be spoken, and PostgreSQL keeps no NUL."""
 
 
 class AskFirst(BaseModel):
