@@ -214,5 +214,7 @@ def test_whatever_happens_items_are_begun_once_and_responses_closed(steps) -> No
     assert kinds.count("response.created") == kinds.count("response.done")
     added = [e["item"]["id"] for e in client.events if e["type"] == "conversation.item.added"]
     assert len(added) == len(set(added))
+    done = [e["item"]["id"] for e in client.events if e["type"] == "conversation.item.done"]
+    assert sorted(done) == sorted(added)
     ids = [event["event_id"] for event in client.events]
     assert len(ids) == len(set(ids))

@@ -118,6 +118,7 @@ def test_what_is_told_at_the_edges_is_this() -> None:
         "response.output_audio.done",
         "response.output_audio_transcript.done",
         "response.content_part.done",
+        "conversation.item.done",
         "response.output_item.done",
         "response.done",
     ]
@@ -143,6 +144,7 @@ def test_what_is_told_at_the_edges_is_this() -> None:
         ('{"type":"attune.pace.update","factor":Infinity}', "factor"),
         ('{"type":"attune.consent.update","purpose":"all","state":"granted"}', "purpose"),
         ('{"type":"session.update"}', "session"),
+        ('{"type":"session.update","session":{"type":"transcription"}}', "session.type"),
         ('{"type":"session.update","session":{"input_audio_format":"g711_ulaw"}}', "input_audio"),
         (
             '{"type":"session.update","session":{"audio":{"input":{"format":{"rate":8000}}}}}',

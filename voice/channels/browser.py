@@ -287,6 +287,8 @@ class BrowserChannel(LiveLine):
         self._truncated = None
 
     def _truncate(self, item: str, heard_ms: int) -> None:
+        if item not in self._story.spoken:
+            raise wire.RequestError("no item of the assistant's", param="item_id")
         waiting = self._truncated
         if item == self._story.response_item and waiting is not None and not waiting.done():
             waiting.set_result(heard_ms)

@@ -90,17 +90,24 @@ class EventWriter:
             },
         )
 
-    # --- the caller's item ---------------------------------------------------------------------
+    # --- items ---------------------------------------------------------------------------------
 
-    def item(self, item: str, role: str, previous: str | None, *, done: bool = True) -> str:
-        """An item of the conversation was added, or is complete."""
-        status = "completed" if done else "in_progress"
-        shown = {"id": item, "object": "realtime.item", "type": "message", "role": role}
+    def caller_item(self, item: str, previous: str | None) -> list[str]:
+        """The caller's turn is an item of the conversation; its words come later."""
+        shown = {"id": item, "object": "realtime.item", "type": "message", "role": "user"}
+        content = [{"type": "input_audio", "transcript": None}]
+        whole: dict[str, object] = {**shown, "status": "completed", "content": content}
+        return [self._item_added(whole, previous), *self._item_done(whole, previous)]
+
+    def _item_added(self, shown: dict[str, object], previous: str | None) -> str:
         kind = "conversation.item.created" if self.beta else "conversation.item.added"
-        content = [{"type": "input_audio", "transcript": None}] if role == "user" else []
-        return self.event(
-            kind, previous_item_id=previous, item={**shown, "status": status, "content": content}
-        )
+        return self.event(kind, previous_item_id=previous, item=shown)
+
+    def _item_done(self, shown: dict[str, object], previous: str | None) -> list[str]:
+        """Nothing more comes of an item; the protocol had no event for that earlier."""
+        if self.beta:
+            return []
+        return [self.event("conversation.item.done", previous_item_id=previous, item=shown)]
 
     def heard(self, item: str, transcript: str) -> str:
         """The words of the caller's turn."""
@@ -133,7 +140,7 @@ class EventWriter:
                 output_index=0,
                 item=_assistant_item(item, "in_progress", []),
             ),
-            self.item(item, "assistant", previous, done=False),
+            self._item_added(_assistant_item(item, "in_progress", []), previous),
             self._in_part("response.content_part.added", response, item, part=self._part("")),
         ]
 
@@ -147,7 +154,13 @@ class EventWriter:
         return self._in_part(self._audio("delta", "_transcript"), response, item, delta=delta)
 
     def response_ends(
-        self, response: str, item: str, transcript: str, *, interrupted: bool
+        self,
+        response: str,
+        item: str,
+        transcript: str,
+        previous: str | None = None,
+        *,
+        interrupted: bool,
     ) -> list[str]:
         """Everything after the last sound of a response."""
         status = "incomplete" if interrupted else "completed"
@@ -168,6 +181,7 @@ class EventWriter:
             self._in_part(
                 "response.content_part.done", response, item, part=self._part(transcript)
             ),
+            *self._item_done(whole, previous),
             self.event(
                 "response.output_item.done", response_id=response, output_index=0, item=whole
             ),

@@ -58,6 +58,7 @@ class _Response:
 
     id: str
     item: str
+    previous: str | None = None
     words: str = ""
     speaker: str = "assistant"
 
@@ -69,6 +70,8 @@ class Story:
         self.writer = writer
         self.state = ""
         self.voice_withdrawn = False
+        self.spoken: set[str] = set()
+        """The assistant's items so far."""
         self._count = 0
         self._last_item: str | None = None
         self._heard: _Heard | None = None
@@ -167,7 +170,7 @@ class Story:
             self.writer.event(
                 "input_audio_buffer.committed", item_id=item, previous_item_id=previous
             ),
-            self.writer.item(item, "user", previous),
+            *self.writer.caller_item(item, previous),
             *self._now(THINKING),
         ]
 
@@ -235,8 +238,10 @@ class Story:
     def _response_begins(self) -> list[str]:
         if self._response is not None:
             return []
-        response = self._response = _Response(self._new("resp"), self._new("item"))
-        previous, self._last_item = self._last_item, response.item
+        previous = self._last_item
+        response = self._response = _Response(self._new("resp"), self._new("item"), previous)
+        self._last_item = response.item
+        self.spoken.add(response.item)
         begins = self.writer.response_begins(response.id, response.item, previous)
         return [*begins, *self._now(SPEAKING)]
 
@@ -252,7 +257,7 @@ class Story:
         if response.words:
             told.append(self._caption(response.speaker, response.item, response.words, final=True))
         return told + self.writer.response_ends(
-            response.id, response.item, response.words, interrupted=interrupted
+            response.id, response.item, response.words, response.previous, interrupted=interrupted
         )
 
     # --- both ----------------------------------------------------------------------------------

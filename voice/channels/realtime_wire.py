@@ -160,6 +160,8 @@ _BETA_FIELDS = {"modalities", "input_audio_format", "output_audio_format", "turn
 
 def _session(content: Mapping[str, Any]) -> SessionUpdate:
     session = _object(content, "session", "session")
+    if session.get("type", "realtime") != "realtime":
+        raise RequestError("only realtime sessions are held here", param="session.type")
     audio = _object(session, "audio", "session.audio", optional=True)
     heard = _object(audio, "input", "session.audio.input", optional=True)
     spoken = _object(audio, "output", "session.audio.output", optional=True)

@@ -124,6 +124,9 @@ async def test_what_makes_no_sense_is_answered_and_the_session_goes_on(served: S
         error = await visitor.gets("error", after=2)
         assert error["error"]["event_id"] == "mine"
         assert visitor.of("error")[0]["error"]["code"] == "unknown_event"
+        await visitor.tell("conversation.item.truncate", item_id="of nobody", audio_end_ms=5)
+        error = await visitor.gets("error", after=3)
+        assert error["error"]["param"] == "item_id"
         await visitor.gets("attune.state")
         for _ in range(60):
             await visitor.tell("nonsense")
