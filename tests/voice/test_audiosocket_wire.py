@@ -64,6 +64,12 @@ def test_messages_come_out_the_same_however_the_bytes_are_cut(cuts: list[int]) -
     assert [plain(each) for each in messages] == [plain(message) for message, _ in GOLDEN]
 
 
+@pytest.mark.parametrize("kind", [0x11, 0x12, 0x18])
+def test_sound_at_another_rate_is_named_and_not_taken_for_silence(kind: int) -> None:
+    with pytest.raises(WireError, match=f"kind {kind:#04x}.*let the dialplan use slin"):
+        Decoder().feed(struct.pack(">BH", kind, 2) + b"ab")
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -81,7 +87,7 @@ def test_what_the_protocol_forbids_is_said(data: bytes) -> None:
 
 
 def test_types_of_a_later_version_are_skipped() -> None:
-    unknown = struct.pack(">BH", 0x16, 2) + b"ab"
+    unknown = struct.pack(">BH", 0x26, 2) + b"ab"
     assert Decoder().feed(unknown + encode(HangUp())) == [HangUp()]
 
 

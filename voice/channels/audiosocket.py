@@ -8,6 +8,7 @@ import uuid
 
 from dialogue.types import HandoffBrief
 from voice.channels.audiosocket_wire import (
+    CALLER_HUNG_UP,
     CallId,
     Decoder,
     HangUp,
@@ -55,7 +56,9 @@ class AudioSocketChannel(LiveLine):
         try:
             async with asyncio.timeout(FIRST_MESSAGE_S):
                 while not self._early:
-                    self._early = self._decoder.feed(await self._read())
+                    if not (data := await self._reader.read(_READ_BYTES)):
+                        raise WireError("closed before a UUID came")
+                    self._early = self._decoder.feed(data)
         except TimeoutError:
             raise WireError(f"no UUID within {FIRST_MESSAGE_S:g} s") from None
         first, *self._early = self._early
@@ -63,19 +66,16 @@ class AudioSocketChannel(LiveLine):
             raise WireError("does not begin with a UUID")
         return first.id
 
-    async def _read(self) -> bytes:
-        data = await self._reader.read(_READ_BYTES)
-        if not data:
-            raise WireError("closed without a hang-up")
-        return data
-
     async def _receive(self) -> None:
         messages, self._early = self._early, []
         while self._take(messages):
             wait_s = max((self._pace.count() for _ in messages), default=0.0)
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
-            messages = self._decoder.feed(await self._read())
+            if not (data := await self._reader.read(_READ_BYTES)):
+                # Closing the socket is as good as the message, and what Asterisk does.
+                return
+            messages = self._decoder.feed(data)
 
     def _take(self, messages: list[Message]) -> bool:
         for message in messages:
@@ -87,6 +87,8 @@ class AudioSocketChannel(LiveLine):
                 case HangUp():
                     return False
                 case Problem(code):
+                    if code == CALLER_HUNG_UP:
+                        return False
                     raise WireError(f"Asterisk reports error {code:#04x}")
         return True
 

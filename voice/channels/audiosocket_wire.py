@@ -21,6 +21,11 @@ FRAME_SAMPLES = 160
 LARGEST_PAYLOAD = 8_192
 """Half a second; Asterisk sends 20 ms."""
 
+CALLER_HUNG_UP = 0x01
+"""The `Problem` that is none."""
+OTHER_RATES = range(0x11, 0x19)
+"""Kinds of sound at 12 to 192 kHz."""
+
 _HEADER = struct.Struct(">BH")
 _LITTLE = np.dtype("<i2")
 
@@ -131,4 +136,8 @@ def _message(kind: int, payload: bytes) -> Message | None:
             return Sound(np.frombuffer(payload, dtype=_LITTLE).astype(np.int16))
         case Kind.PROBLEM:
             return Problem(payload[0] if payload else 0)
+    if kind in OTHER_RATES:
+        raise WireError(
+            f"sound of kind {kind:#04x}, which is not at 8 kHz; let the dialplan use slin"
+        )
     return None

@@ -43,6 +43,8 @@ class AudioSocketDoor:
                 channel = AudioSocketChannel(reader, writer, board.limits)
                 call = await channel.call_id()
                 await board.hold(channel, CallerIdentity(), call.hex)
+                if channel.ended_by is not None:
+                    board.metrics.wire_errors.labels("audiosocket").inc()
         except Refused as refused:
             board.metrics.refused.labels(refused.reason.value).inc()
             await self._say_busy(writer)

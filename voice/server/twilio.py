@@ -133,6 +133,8 @@ class _Stream:
                 )
                 phone = started.parameters.get("from") or None
                 await board.hold(channel, CallerIdentity(phone=phone), _call_name(started.call))
+                if channel.ended_by is not None:
+                    board.metrics.wire_errors.labels("twilio").inc()
         except Refused as refused:
             board.metrics.refused.labels(refused.reason.value).inc()
             await self._say_busy()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 
 import pytest
 
 from tests.voice.server.callers import AudioSocketCaller
 from tests.voice.server.conftest import Served
-from voice.channels.audiosocket_wire import HangUp, encode
+from voice.channels.audiosocket_wire import CallId, HangUp, Problem, encode
 from voice.types import CallEnded
 
 
@@ -39,6 +40,20 @@ async def test_what_is_no_call_is_closed_and_its_place_is_free(served: Served, d
     await asyncio.sleep(0)
     assert served.switchboard.admission.taken == 0
     assert not served.events
+
+
+@pytest.mark.parametrize("last", [b"", encode(Problem(1))])
+async def test_a_caller_who_hangs_up_as_asterisk_tells_it_is_no_fault_of_the_line(
+    served: Served, caplog: pytest.LogCaptureFixture, last: bytes
+) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+    writer.write(encode(CallId(uuid.uuid4())) + last)
+    await reader.readexactly(3)
+    writer.write_eof()
+    figures = await served.figures("audiosocket")
+    writer.close()
+    assert 'attune_calls_ended_total{channel="audiosocket",reason="hangup"} 1.0' in figures
+    assert "line ended" not in caplog.text
 
 
 async def test_keys_are_words_and_zero_asks_for_a_person(served: Served) -> None:
