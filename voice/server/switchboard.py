@@ -26,10 +26,11 @@ from voice.server.memory import Sweeping
 from voice.server.metrics import Metrics
 from voice.server.turn_file import TurnFile, check_folder
 from voice.supervision import HumanAgent
-from voice.types import CallEvent, Pcm
+from voice.types import RATE_HZ, CallEvent, Pcm
 
 BUSY = "I'm sorry, all our lines are busy. Please call again in a few minutes."
 SORRY = "I'm sorry, I can't put you through right now. Please call again in a few minutes."
+TROUBLE = "I'm sorry, something went wrong here. Please call again in a few minutes."
 WARM_DECODERS = 8
 """Loaded before the first call, 53 MB each. A further one is loaded in a thread when a caller needs
 it, which makes that caller wait for about 150 ms. In use a decoder grows by some 8 MB and stays
@@ -84,6 +85,7 @@ class Switchboard:
         self.brief_takers: list[BriefTaker] = []
         self.busy_sound: Pcm = np.zeros(0, dtype=np.int16)
         self.sorry_sound: Pcm = np.zeros(0, dtype=np.int16)
+        self.trouble_sound: Pcm = np.zeros(0, dtype=np.int16)
         self.ready = False
         self._decoders = min(settings.most_calls, WARM_DECODERS)
         self._threads = CallThreads(settings.most_calls + 4, thread_name_prefix="attune-call")
@@ -106,6 +108,7 @@ class Switchboard:
             stream.close()
         self.busy_sound = self._spoken(BUSY)
         self.sorry_sound = self._spoken(SORRY)
+        self.trouble_sound = self._spoken(TROUBLE)
         # Loads its network, which the first turn would wait for.
         has_speech(self.busy_sound)
 
@@ -172,6 +175,7 @@ class Switchboard:
                 reason = await self._run(channel, identity, call)
             except Exception:
                 log.exception("the call broke", extra=extra)
+                await self._apologise(channel, line)
             finally:
                 with suppress(Exception):
                     await channel.close()
@@ -182,6 +186,12 @@ class Switchboard:
                 self.metrics.ended.labels(channel.name, reason).inc()
                 log.info("call ended: %s", reason, extra=extra)
         return reason
+
+    async def _apologise(self, channel: LiveLine, line: asyncio.Future[None]) -> None:
+        """The last words to a caller whose call broke: better than a line that goes dead."""
+        with suppress(Exception):
+            await channel.play(self.trouble_sound)
+            await asyncio.wait({line}, timeout=len(self.trouble_sound) / RATE_HZ)
 
     async def _run(self, channel: LiveLine, identity: CallerIdentity, call: str) -> str:
         channel.brief_taker = partial(self._hand_over, call)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from pathlib import Path
 
 import pytest
 
 from tests.voice.server.callers import AudioSocketCaller
-from tests.voice.server.conftest import Served
+from tests.voice.server.conftest import Served, running
 from voice.channels.audiosocket_wire import CallId, HangUp, Problem, encode
+from voice.engines import Engines
 from voice.types import CallEnded
 
 
@@ -74,6 +76,23 @@ async def test_keys_are_words_and_zero_asks_for_a_person(served: Served) -> None
     assert served.records()[0].decision["strategy"] == "HANDOFF"
     assert served.records()[0].transcript.engine == "keypad"
     assert [call for call, _ in briefs] == [caller.id.hex]
+
+
+async def test_a_call_that_cannot_be_held_ends_with_an_apology(
+    engines: Engines, tmp_path: Path
+) -> None:
+    no_folder = tmp_path / "a file"
+    no_folder.touch()
+    async with (
+        running(engines, data_dir=no_folder) as served,
+        AudioSocketCaller(served.port) as caller,
+    ):
+        await caller.hears_something(0.0)
+        async with asyncio.timeout(30):
+            await caller.over.wait()
+        assert caller.hung_up
+        assert 'reason="error"} 1.0' in await served.figures("audiosocket")
+        assert served.switchboard.admission.taken == 0
 
 
 async def test_calls_that_a_dialplan_gives_one_uuid_stay_apart(served: Served) -> None:
