@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import tempfile
 from collections.abc import Iterator
@@ -59,11 +60,10 @@ def to_float(samples: Pcm) -> Samples:
 
 
 def level_dbfs(samples: Pcm) -> float:
-    """RMS level in dB relative to full scale; -120 for silence."""
-    if len(samples) == 0:
-        return -120.0
-    mean_square = float(np.mean(np.square(samples.astype(np.float64)))) / 32768.0**2
-    return max(-120.0, 10.0 * float(np.log10(mean_square + 1e-12)))
+    """RMS level in dB relative to full scale; -120 where every sample is 0, and only there."""
+    heard = samples.astype(np.float32)
+    power = float(heard.dot(heard)) / max(1, len(samples)) / 32768.0**2
+    return 10.0 * math.log10(power + 1e-12) if power else -120.0
 
 
 def inspect(path: Path) -> RecordingInfo:

@@ -16,6 +16,7 @@ from dialogue.types import ConsentState, CustomerContext, Purpose
 from nlu.errors import AttuneError
 from nlu.understand import Understander
 from voice import recognition, speech
+from voice.calm import Calm
 from voice.loop import Observer, VoiceLoop
 from voice.settings import Settings
 from voice.speculation import Deadlines
@@ -128,8 +129,9 @@ def open_loop(
     call: str | None = None,
     started_at: datetime | None = None,
     executor: Executor | None = None,
+    calm: Calm | None = None,
 ) -> tuple[VoiceLoop, Conversation]:
-    """A call on `channel` for this caller, ready to run.
+    """A call on `channel` for this caller, ready to run. `calm` is kept as `VoiceLoop` says.
 
     A live call changes the business's systems. A replay finds a fresh copy of what the pack seeds,
     so that it decides the same each time.
@@ -170,5 +172,6 @@ def open_loop(
         known_names=tuple(context.name.split()) if context.name else (),
         executor=executor,
         pace=identity.pace,
+        calm=calm,
     )
     return loop, conversation

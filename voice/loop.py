@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -19,6 +20,7 @@ from dialogue.types import ConsentState, Purpose
 from nlu.errors import AttuneError
 from voice.answering import Answer, Answerer, CallerTurn
 from voice.background import Background
+from voice.calm import Calm
 from voice.doubt import Doubt
 from voice.ears import KeyedEar, StageClock
 from voice.floor import Floor
@@ -89,7 +91,8 @@ class VoiceLoop:
     `started_at` is the wall clock at the start of the call: the clock of the conversation is that
     plus audio time, so a replay decides the same. Observers are told every `CallEvent`.
     Blocking work runs in `executor`, which calls may share; in threads of its own otherwise.
-    `pace` is how fast the caller wants to be spoken to, a factor of what is decided.
+    `pace` is how fast the caller wants to be spoken to, a factor of what is decided. After each
+    frame `calm` says what may be gathered before the next has to come.
     """
 
     def __init__(
@@ -109,8 +112,10 @@ class VoiceLoop:
         patience: Patience | None = None,
         executor: Executor | None = None,
         pace: float = 1.0,
+        calm: Calm | None = None,
     ) -> None:
         self._call = call
+        self._calm = calm or Calm()
         self._now_ms = 0
         self._turns = 0
         self._channel = channel
@@ -182,7 +187,9 @@ class VoiceLoop:
             await self._open()
             async with aclosing(self._channel.frames()) as frames:  # type: ignore[type-var]
                 async for frame in frames:
-                    await self._hear(frame)
+                    activity = self._judge(frame)
+                    await self._hear(frame, activity)
+                    self._say_what_may_wait(activity)
                     if self._floor.done:
                         break
             await self._last_words()
@@ -236,9 +243,8 @@ class VoiceLoop:
 
     # --- hearing -----------------------------------------------------------------------------
 
-    async def _hear(self, frame: AudioFrame) -> None:
+    async def _hear(self, frame: AudioFrame, activity: VoiceActivity) -> None:
         self._now_ms = frame.end_ms
-        activity = self._judge(frame)
         self._hearing.keep(frame)
         await self._take(frame.acts)
         if (request := self._asked_by_agent()) is not None:
@@ -273,6 +279,16 @@ class VoiceLoop:
         return self.overhead.timed(
             "vad", lambda: self._detector.push(frame, turn=turn), _TIMED_EVERY
         )
+
+    def _say_what_may_wait(self, activity: VoiceActivity) -> None:
+        """While the caller talks that they talk on, while nobody does that nobody does."""
+        calm = self._calm
+        calm.below_dbfs, calm.above_dbfs = -math.inf, math.inf
+        if self._turn is not None:
+            if activity.speech and not self._tracker.paused:
+                calm.above_dbfs = self._detector.loud_db
+        elif not activity.speech and (self._floor.answer is None or self._interruption.calm):
+            calm.below_dbfs = self._detector.quiet_db
 
     async def _listen_over(self, frame: AudioFrame, activity: VoiceActivity) -> None:
         """While an answer is made or spoken: does the caller interrupt?"""

@@ -64,21 +64,22 @@ def _estimate_json(estimate: EmotionEstimate) -> dict[str, Any]:
 class _Redactor:
     """Redacts everything that belongs to one turn and remembers what it found."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], plain: set[str]) -> None:
         self._names = tuple(names)
+        self._plain = plain
         self._known: dict[str, Redacted] = {}
         self.found: set[str] = set()
 
     def text(self, text: str) -> str:
         """A text with typed placeholders."""
-        redacted: str = self._redacted(text).text
-        return redacted
+        return text if text in self._plain else self._redacted(text).text
 
     def _redacted(self, text: str) -> Redacted:
-        # The names of rules and actions, and what was said, stand in a record many times.
         if text not in self._known:
             self._known[text] = result = redact(text, names=self._names)
             self.found.update(span.type for span in result.spans)
+            if not result.spans:
+                self._plain.add(text)
         return self._known[text]
 
     def transcript(self, transcript: Transcript) -> Transcript:
@@ -148,9 +149,14 @@ def record_turn(
     interrupted: bool = False,
     names: Sequence[str] = (),
     opening: Answer | None = None,
+    plain: set[str] | None = None,
 ) -> TurnRecord:
-    """The record of a finished turn; everything in it is redacted."""
-    redactor = _Redactor(names)
+    """The record of a finished turn; everything in it is redacted.
+
+    `plain` gathers the texts of a call that hold nothing personal: the names of rules and actions
+    stand in each of its records, many times.
+    """
+    redactor = _Redactor(names, set() if plain is None else plain)
     understanding: dict[str, Any] = {}
     if answer.understanding is not None:
         understanding = redactor.tree(understanding_json(answer.understanding))

@@ -51,6 +51,7 @@ class AnswerUnderWay:
         self._held_at_ms: int | None = None
         self._opening: Answer | None = None
         self._latest: Decision | None = None
+        self._plain: set[str] = set()
         self.answer: Answer | None = None
         self.cut_off: Answer | None = None
         """What could still be gone on with."""
@@ -163,6 +164,7 @@ class AnswerUnderWay:
             interrupted=interrupted,
             names=self._names,
             opening=self._opening,
+            plain=self._plain,
         )
         self._opening = None
         self._tell(TurnFinished(record))

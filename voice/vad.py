@@ -10,7 +10,6 @@ hysteresis 0.5 / 0.35 as recommended by its authors.
 from __future__ import annotations
 
 import functools
-import math
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nlu.errors import AttuneError
+from voice.audio import level_dbfs, to_float
 from voice.types import FRAME_MS, RATE_HZ, AudioFrame, Pcm
 
 SPEECH_ON = 0.5
@@ -31,14 +31,15 @@ DIGITAL_SILENCE_DB = -120.0
 _WINDOW = 512
 _CONTEXT = 64
 _PREROLL_WINDOWS = 6
-_AT_ONCE = 4
-"""How many windows may be judged together, 128 ms."""
-_UNTIL_CLOSED = GATE_HOLD_MS * RATE_HZ // 1000 // _WINDOW + 1
+_TALKING_WINDOWS = 4
+"""How many may be judged together while the caller talks on, 128 ms."""
+_QUIET_WINDOWS = GATE_HOLD_MS * RATE_HZ // 1000 // _WINDOW + 1
+"""As many as come until the gate closes."""
 _QUIET_DB = 6.0
 """Over the background: no speech begins below it."""
 _SPEECH_DB = 15.0
 """Over the background, and"""
-_FALLEN_DB = 9.0
+_FALLEN_DB = 12.0
 """not so much below the caller's level: speech does not end above it."""
 _LEARNING = 0.05
 
@@ -142,15 +143,15 @@ class SpeechDetector:
         128 ms only, that they have stopped at once.
         """
         samples = _full(frame.samples)
-        level_db = _level_db(samples)
-        floor_db = self._floor.push(level_db)
+        level_db = level_dbfs(samples)
+        self._floor.push(level_db)
         if self._gate.is_speech(samples.tobytes(), RATE_HZ):
             self._gate_open_until_ms = frame.start_ms + GATE_HOLD_MS
         self._rest = np.concatenate((self._rest, samples))
         if len(self._rest) >= _WINDOW:
             window, self._rest = self._rest[:_WINDOW], self._rest[_WINDOW:]
             if frame.start_ms <= self._gate_open_until_ms:
-                self._hear(window, self._may_hold(level_db, floor_db, turn))
+                self._hear(window, self._may_hold(level_db, turn))
             else:
                 self._close(window)
         threshold = SPEECH_OFF if self._speech else SPEECH_ON
@@ -158,16 +159,23 @@ class SpeechDetector:
         if self._speech:
             known_db = level_db if self._caller_db is None else self._caller_db
             self._caller_db = known_db + _LEARNING * (level_db - known_db)
-        return VoiceActivity(self._probability, self._speech, level_db, floor_db)
+        return VoiceActivity(self._probability, self._speech, level_db, self._floor.db)
 
-    def _may_hold(self, level_db: float, floor_db: float, turn: bool) -> int:
+    @property
+    def quiet_db(self) -> float:
+        """Nobody begins to talk below this level, in dBFS."""
+        return self._floor.db + _QUIET_DB
+
+    @property
+    def loud_db(self) -> float:
+        """Nobody who talks has stopped above this level, in dBFS."""
+        return max(self._floor.db + _SPEECH_DB, (self._caller_db or 0.0) - _FALLEN_DB)
+
+    def _may_hold(self, level_db: float, turn: bool) -> int:
         """How many windows may go unjudged: by its level this frame changes nothing."""
-        if level_db <= DIGITAL_SILENCE_DB:
-            return 0 if self._speech else _UNTIL_CLOSED
-        if not self._speech:
-            return _AT_ONCE - 1 if level_db < floor_db + _QUIET_DB else 0
-        loud_db = max(floor_db + _SPEECH_DB, (self._caller_db or 0.0) - _FALLEN_DB)
-        return _AT_ONCE - 1 if turn and level_db > loud_db else 0
+        if self._speech:
+            return _TALKING_WINDOWS - 1 if turn and level_db > self.loud_db else 0
+        return _QUIET_WINDOWS if level_db < self.quiet_db else 0
 
     def _hear(self, window: Pcm, may_hold: int) -> None:
         if not self._listening:
@@ -177,7 +185,7 @@ class SpeechDetector:
             self._listening = True
         self._unjudged.append(window)
         if len(self._unjudged) > may_hold:
-            self._probability = self._silero.probability(_floats(np.concatenate(self._unjudged)))
+            self._probability = self._silero.probability(to_float(np.concatenate(self._unjudged)))
             self._unjudged.clear()
 
     def _close(self, window: Pcm) -> None:
@@ -193,13 +201,3 @@ def _full(samples: Pcm) -> Pcm:
     if len(samples) == length:
         return samples
     return np.pad(samples[:length], (0, max(0, length - len(samples))))
-
-
-def _floats(samples: Pcm) -> npt.NDArray[np.float32]:
-    return samples.astype(np.float32) / np.float32(32768.0)
-
-
-def _level_db(samples: Pcm) -> float:
-    heard = samples.astype(np.float32)
-    power = float(heard.dot(heard)) / len(samples) / 32768.0**2
-    return 10.0 * math.log10(power + 1e-12) if power else DIGITAL_SILENCE_DB

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from voice.calm import Calm
 from voice.channels.live import AHEAD_MS, HOLE_MS, Arrivals, LineLimits
 from voice.channels.pace import BURST, MESSAGES_PER_S, MessagePace
 from voice.channels.paced import PacedSpeech, PlayoutByClock
 from voice.channels.telephone_rate import Doubler, Halver
-from voice.types import FRAME_MS, FRAME_SAMPLES, AudioFrame, Pcm
+from voice.types import FRAME_MS, FRAME_SAMPLES, AudioFrame, EndTurn, Pcm
 
 PACKET = np.full(160, 1_000, dtype=np.int16)
 
@@ -52,6 +53,56 @@ async def test_packets_of_any_size_lose_nothing(sizes: list[int]) -> None:
     for size in sizes:
         line.push(np.ones(size, dtype=np.int16))
     assert len(await rest_of(line)) == 2 * sum(sizes) // FRAME_SAMPLES
+
+
+async def test_what_nothing_follows_from_is_gathered_for_100_ms() -> None:
+    clock = Hands()
+    line = Arrivals(LineLimits(), clock, calm=Calm(below_dbfs=-40.0))
+    frames = line.frames()
+    quiet = PACKET // 20
+    given = asyncio.ensure_future(anext(frames))
+    for number in range(4):
+        line.push(quiet)
+        clock.now_s += 0.02
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not given.done(), f"{number + 1} packets"
+    line.push(quiet)
+    assert (await given).start_ms == 0
+    assert [(await anext(frames)).start_ms for _ in range(4)] == [20, 40, 60, 80]
+
+
+@pytest.mark.parametrize("event", ["loud packet", "key", "act", "end"])
+async def test_what_cannot_wait_brings_what_has_waited(event: str) -> None:
+    line = Arrivals(LineLimits(), Hands(), calm=Calm(below_dbfs=-40.0))
+    for _ in range(3):
+        line.push(PACKET // 20)
+    match event:
+        case "loud packet":
+            line.push(PACKET)
+        case "key":
+            line.press("4")
+        case "act":
+            line.act(EndTurn())
+        case "end":
+            line.end()
+    frames = line.frames()
+    first = [await anext(frames) for _ in range(3)]
+    assert [frame.start_ms for frame in first] == [0, 20, 40]
+    assert not line.dropped
+    if event == "loud packet":
+        assert (await anext(frames)).samples.any()
+
+
+async def test_a_line_that_falls_silent_while_calm_loses_nothing() -> None:
+    clock = Hands()
+    line = Arrivals(LineLimits(), clock, calm=Calm(below_dbfs=-40.0))
+    for _ in range(3):
+        line.push(PACKET // 20)
+    clock.now_s += 0.5
+    frames = line.frames()
+    given = [await anext(frames) for _ in range(4)]
+    assert [frame.samples.any() for frame in given] == [True, True, True, False]
 
 
 async def test_a_hole_is_filled_with_silence_and_a_late_burst_is_not_lost() -> None:

@@ -18,10 +18,12 @@ import soundfile
 from dialogue.types import ConsentState, Delivery, HandoffBrief, Purpose
 from voice import engines as engines_module
 from voice.answering import NOT_HEARD, NOT_POSSIBLE
-from voice.audio import StereoWriter, inspect, read_audio, to_pcm
+from voice.audio import StereoWriter, inspect, level_dbfs, read_audio, to_pcm
+from voice.calm import Calm
 from voice.channels.recording import RecordingChannel
 from voice.engines import CallerIdentity, Engines, open_loop
 from voice.fades import FADE_MS
+from voice.loop import Observer
 from voice.records import plain_json
 from voice.settings import Settings
 from voice.turns.suspicion import LONGEST_HOLD_MS
@@ -33,6 +35,7 @@ from voice.types import (
     AssistantInterrupted,
     AssistantResumed,
     AudioFrame,
+    CallerFinished,
     CallerSpeaking,
     CallEvent,
     ClauseQueued,
@@ -55,11 +58,18 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
 
 
 def hold(
-    engines: Engines, channel, identity: CallerIdentity = CallerIdentity(), call: str = "test"
+    engines: Engines,
+    channel,
+    identity: CallerIdentity = CallerIdentity(),
+    call: str = "test",
+    *,
+    watch: Observer = lambda event: None,
+    calm: Calm | None = None,
 ) -> list[CallEvent]:
     events: list[CallEvent] = []
+    observers = [events.append, watch]
     loop, conversation = open_loop(
-        engines, channel, identity, observers=[events.append], call=call, started_at=START
+        engines, channel, identity, observers=observers, call=call, started_at=START, calm=calm
     )
     try:
         asyncio.run(loop.run())
@@ -258,6 +268,41 @@ class HeardChannel(OverlappingChannel):
     async def clear(self) -> None:
         await super().clear()
         self.heard[self._now :] = 0
+
+
+class CalmLine(OverlappingChannel):
+    """The same; notes of every frame whether it might have waited for others."""
+
+    def __init__(self, length_ms: int, sounds: list[tuple[int, Pcm]]) -> None:
+        super().__init__(length_ms, sounds)
+        self.calm = Calm()
+        self.waits: list[bool] = []
+
+    async def frames(self) -> AsyncIterator[AudioFrame]:
+        async for frame in super().frames():
+            self.waits.append(self.calm.covers(level_dbfs(frame.samples)))
+            yield frame
+
+
+def test_nothing_follows_from_a_frame_that_may_wait(engines: Engines, samples_dir: Path) -> None:
+    said = speech(samples_dir, 2.4)
+    noise = np.random.default_rng(4).normal(0, 12, 20_000 * 16).astype(np.int16)
+    noise[1_500 * 16 : 1_500 * 16 + len(said)] += said
+    noise[12_000 * 16 : 12_000 * 16 + len(said)] += said // 2
+    channel = CalmLine(20_000, [(0, noise)])
+    followed: list[tuple[type[CallEvent], bool]] = []
+    urgent = (CallerSpeaking, CallerFinished, AssistantHeld, AssistantInterrupted)
+    hold(
+        engines,
+        channel,
+        watch=lambda event: (
+            followed.append((type(event), channel.waits[-1])) if isinstance(event, urgent) else None
+        ),
+        calm=channel.calm,
+    )
+    assert {kind for kind, _ in followed} == set(urgent)
+    assert not [kind for kind, waited in followed if waited]
+    assert np.mean(channel.waits) > 0.6
 
 
 @pytest.fixture(scope="module")

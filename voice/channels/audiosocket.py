@@ -69,8 +69,7 @@ class AudioSocketChannel(LiveLine):
     async def _receive(self) -> None:
         messages, self._early = self._early, []
         while self._take(messages):
-            wait_s = max((self._pace.count() for _ in messages), default=0.0)
-            if wait_s > 0:
+            if (wait_s := self._pace.count(len(messages))) > 0:
                 await asyncio.sleep(wait_s)
             if not (data := await self._reader.read(_READ_BYTES)):
                 # Closing the socket is as good as the message, and what Asterisk does.

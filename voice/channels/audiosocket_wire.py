@@ -96,25 +96,25 @@ class Decoder:
     """Bytes as they come in, messages as they are complete. Unknown types are skipped."""
 
     def __init__(self) -> None:
-        self._held = bytearray()
+        self._held = b""
 
     def feed(self, data: bytes) -> list[Message]:
         """Take the next bytes. Raises `WireError` for a message that the protocol forbids."""
-        self._held += data
+        held = self._held + data if self._held else data
         messages: list[Message] = []
         position = 0
-        while len(self._held) - position >= _HEADER.size:
-            kind, length = _HEADER.unpack_from(self._held, position)
+        while len(held) - position >= _HEADER.size:
+            kind, length = _HEADER.unpack_from(held, position)
             if length > LARGEST_PAYLOAD:
                 raise WireError(f"a payload of {length} bytes (at most {LARGEST_PAYLOAD})")
-            end = position + _HEADER.size + length
-            if len(self._held) < end:
+            start = position + _HEADER.size
+            if len(held) < start + length:
                 break
-            message = _message(kind, bytes(self._held[position + _HEADER.size : end]))
+            position = start + length
+            message = _message(kind, held[start:position])
             if message is not None:
                 messages.append(message)
-            position = end
-        del self._held[:position]
+        self._held = held[position:]
         return messages
 
 
@@ -133,7 +133,7 @@ def _message(kind: int, payload: bytes) -> Message | None:
         case Kind.SOUND:
             if len(payload) % 2:
                 raise WireError(f"sound of {len(payload)} bytes (an even number)")
-            return Sound(np.frombuffer(payload, dtype=_LITTLE).astype(np.int16))
+            return Sound(np.frombuffer(payload, dtype=_LITTLE).astype(np.int16, copy=False))
         case Kind.PROBLEM:
             return Problem(payload[0] if payload else 0)
     if kind in OTHER_RATES:

@@ -12,6 +12,7 @@ from contextlib import suppress
 import numpy as np
 
 from dialogue.types import HandoffBrief
+from voice.calm import Calm
 from voice.channels.live import (
     TELEPHONE_RATE_HZ,
     Arrivals,
@@ -64,7 +65,9 @@ class LiveLine(ABC):
         piece_ms: int = FRAME_MS,
     ) -> None:
         inwards, outwards = _CONVERTERS[rate_hz]
-        self._arrivals = Arrivals(limits, clock, inwards())
+        self.calm = Calm()
+        """Kept by whoever hears the caller."""
+        self._arrivals = Arrivals(limits, clock, inwards(), rate_hz, self.calm)
         self._speech = PacedSpeech(
             lead_ms,
             playout,

@@ -15,6 +15,8 @@ from typing import Protocol
 
 import numpy as np
 
+from voice.audio import level_dbfs
+from voice.calm import Calm
 from voice.channels.telephone_rate import Doubler
 from voice.types import FRAME_MS, FRAME_SAMPLES, AudioFrame, CallerAct, Pcm
 
@@ -24,6 +26,8 @@ HOLE_MS = 100
 AHEAD_MS = 2_000
 """How far a caller's packets may run ahead of the clock (a burst after a stall) before they are
 dropped."""
+GATHER_MS = 100
+"""How much may wait while the line is calm."""
 _LOOKS = 5
 """Turns of the event loop in which a packet that has come in gets from the socket to `push`."""
 
@@ -50,7 +54,8 @@ class Arrivals:
     """The caller's packets, int16, as an even stream of 20 ms frames at 16 kHz.
 
     `converter` brings them to 16 kHz: from 8 kHz where none is given. A hole becomes silence once
-    the clock is 100 ms past it; a burst is taken as it comes, up to 2 s ahead of the clock.
+    the clock is 100 ms past it; a burst is taken as it comes, up to 2 s ahead of the clock. Packets
+    that `calm` covers are gathered for up to 100 ms.
     """
 
     def __init__(
@@ -58,8 +63,14 @@ class Arrivals:
         limits: LineLimits,
         clock: Clock = time.monotonic,
         converter: Converter | None = None,
+        rate_hz: int = TELEPHONE_RATE_HZ,
+        calm: Calm | None = None,
     ) -> None:
         self._limits = limits
+        self._calm = calm or Calm()
+        self._per_ms = rate_hz / 1000.0
+        self._gathered: list[Pcm] = []
+        self._gathered_ms = 0.0
         self._clock = clock
         self._began_s = self._packet_s = clock()
         self._rate = converter or Doubler()
@@ -77,7 +88,22 @@ class Arrivals:
     def push(self, samples: Pcm) -> None:
         """Take a packet."""
         self.alive()
-        joined = self._rate.push(samples)
+        self._gathered.append(samples)
+        self._gathered_ms += len(samples) / self._per_ms
+        if self._gathered_ms >= GATHER_MS or not self._calm.covers(level_dbfs(samples)):
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Make frames of what was gathered."""
+        if self._gathered:
+            alone = len(self._gathered) == 1
+            samples = self._gathered[0] if alone else np.concatenate(self._gathered)
+            self._gathered.clear()
+            self._gathered_ms = 0.0
+            self._make_ready(self._rate.push(samples))
+        self._rouse()
+
+    def _make_ready(self, joined: Pcm) -> None:
         if len(self._rest):
             joined = np.concatenate((self._rest, joined))
         whole = len(joined) // FRAME_SAMPLES * FRAME_SAMPLES
@@ -88,28 +114,30 @@ class Arrivals:
             self._pushed += 1
             self._ready.append(joined[start : start + FRAME_SAMPLES])
         self._rest = joined[whole:]
-        self._rouse()
 
     def press(self, key: str) -> None:
         """Take a key; it belongs to the next frame."""
         self.alive()
+        self._hand_over()
         self._keys += key
 
     def act(self, act: CallerAct) -> None:
         """Take something that the caller did; it follows what the caller said before."""
         self.alive()
+        self._hand_over()
         self._acts.append((self._pushed, act))
 
     def forget(self) -> None:
         """Drop what came in and was not yet given."""
+        self._hand_over()
         self._ready.clear()
         self._popped = self._pushed
         self._rest = self._rest[:0]
 
     @property
     def now_ms(self) -> int:
-        """Audio time: how much was given."""
-        return self._given_ms
+        """Audio time: how much has come in."""
+        return self._given_ms + len(self._ready) * FRAME_MS + int(self._gathered_ms)
 
     def alive(self) -> None:
         """Something came in: the far end is still there."""
@@ -118,7 +146,7 @@ class Arrivals:
     def end(self) -> None:
         """Nothing more will come."""
         self._over = True
-        self._rouse()
+        self._hand_over()
 
     async def frames(self) -> AsyncIterator[AudioFrame]:
         """20 ms at a time until the line ends, is silent for too long, or has lasted too long."""
@@ -128,14 +156,16 @@ class Arrivals:
                 looked = False
                 self._popped += 1
                 yield self._frame(self._ready.popleft())
-                if self._ready:
+                if len(self._ready) >= GATHER_MS // FRAME_MS:
                     await asyncio.sleep(0)
                 continue
             if self._over:
                 return
-            late_ms = self._clock_ms() - self._given_ms
+            late_ms = self._clock_ms() - self._given_ms - self._gathered_ms
             if late_ms <= HOLE_MS:
                 await self._more_within((HOLE_MS - late_ms + FRAME_MS) / 1000.0)
+            elif self._gathered:
+                self._hand_over()
             elif looked:
                 yield self._frame(np.zeros(FRAME_SAMPLES, dtype=np.int16))
             else:

@@ -23,9 +23,9 @@ class MessagePace:
         self._left = BURST
         self._at_s = clock()
 
-    def count(self) -> float:
-        """Count a message; the seconds to wait before the next is read, mostly 0."""
+    def count(self, messages: int = 1) -> float:
+        """Count messages; the seconds to wait before the next are read, mostly 0."""
         now_s = self._clock()
-        self._left = min(BURST, self._left + (now_s - self._at_s) * MESSAGES_PER_S) - 1.0
+        self._left = min(BURST, self._left + (now_s - self._at_s) * MESSAGES_PER_S) - messages
         self._at_s = now_s
         return max(0.0, -self._left / MESSAGES_PER_S)

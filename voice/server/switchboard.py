@@ -214,6 +214,7 @@ class Switchboard:
             observers=[observe],
             call=call,
             executor=self._threads,
+            calm=channel.calm,
         )
         if channel.keeps_line:
             loop.agent.attended = self.attended

@@ -14,7 +14,14 @@ from collections import deque
 from collections.abc import Sequence
 
 from voice.turns.likeness import Judged, SpeechLikeness
-from voice.turns.suspicion import LASTING_MS, BargeIn, Evidence, Heard, Suspicion
+from voice.turns.suspicion import (
+    LASTING_MS,
+    LASTING_SHARE,
+    BargeIn,
+    Evidence,
+    Heard,
+    Suspicion,
+)
 from voice.types import FRAME_MS, AudioFrame
 from voice.vad import DIGITAL_SILENCE_DB, VoiceActivity
 
@@ -34,6 +41,7 @@ ONE_TALKER_DB = 6.0
 carries is not taken to be louder than this above its quiet moments."""
 _BACKGROUND_EVERY = 5
 _LEARNING = 0.05
+_LASTING_FRAMES = LASTING_SHARE * LASTING_MS / FRAME_MS
 _AT_ONCE_MS = 500
 """How much of a quiet line is looked into together: a frame by itself costs four times as much."""
 
@@ -46,7 +54,7 @@ class InterruptionDetector:
         self._likeness = SpeechLikeness()
         self._suspicion = Suspicion(asks=asks)
         self._unjudged: list[tuple[Judged, bool]] = []
-        self._quiet_ms = 0
+        self._stood_out: deque[bool] = deque(maxlen=LASTING_MS // FRAME_MS)
         self._levels_db: deque[float] = deque(maxlen=BACKGROUND_MS // FRAME_MS)
         self._background_db: float | None = None
         self._frames = 0
@@ -65,7 +73,7 @@ class InterruptionDetector:
         """The assistant begins a new stretch of speech."""
         self._catch_up()
         self._suspicion.reset()
-        self._quiet_ms = LASTING_MS
+        self._stood_out.clear()
 
     @property
     def question(self) -> int:
@@ -92,8 +100,8 @@ class InterruptionDetector:
         """What to do after this frame; mostly nothing."""
         stands_out = self._is_loud(activity)
         self._unjudged.append(((frame, activity), stands_out))
-        self._quiet_ms = 0 if stands_out else self._quiet_ms + FRAME_MS
-        if self._may_wait():
+        self._stood_out.append(stands_out)
+        if not stands_out and self.calm and len(self._unjudged) * FRAME_MS < _AT_ONCE_MS:
             return None
         found = self._catch_up()
         if found is not None:
@@ -110,11 +118,11 @@ class InterruptionDetector:
             quietest_db = max(quietest_db, self._caller_db - BELOW_CALLER_DB)
         return activity.level_db > max(quietest_db, activity.noise_floor_db + ABOVE_NOISE_DB)
 
-    def _may_wait(self) -> bool:
-        """Nothing can follow from a frame that does not stand out where nobody is doubted and
-        nothing has stood out of late."""
-        calm = self._suspicion.idle and self._quiet_ms > LASTING_MS
-        return calm and len(self._unjudged) * FRAME_MS < _AT_ONCE_MS
+    @property
+    def calm(self) -> bool:
+        """Whether nothing can follow from a frame that does not stand out: nobody is doubted, or
+        has been heard for long enough of late to be let in for that."""
+        return self._suspicion.idle and sum(self._stood_out) < _LASTING_FRAMES
 
     def _catch_up(self) -> BargeIn | None:
         """Look into what was left; what follows from the last frame."""

@@ -3,7 +3,7 @@
 Silero alone needs 230 ms (telephone 440 ms) until 95 of 100 people who begin to talk are above one
 half, and takes many coughs and hums for speech. These hear more of a frame: 16 bands over their own
 background, periodicity, flatness, and Silero's probability. All are gated recurrent units (Cho et
-al. 2014) of 24 cells with one output, trained by `benchmarks/barge_in_training.py`, which says on
+al. 2014) of 40 cells with one output, trained by `benchmarks/barge_in_training.py`, which says on
 what: two to remember that somebody has begun to talk, two to tell whether somebody talks now. They
 err on different sounds.
 """

@@ -15,9 +15,9 @@ from enum import Enum
 from voice.turns.likeness import Likeness
 from voice.types import FRAME_MS
 
-HOLD_ODDS = 0.0
-LED_UP_ODDS = -1.0
-"""One of the two frames before has to be like somebody too: what is left of an echo is not."""
+HOLD_ODDS = -0.2
+LED_UP_ODDS = -3.0
+"""One of the two frames before may not be wholly unlike somebody: what is left of an echo is."""
 SURE = 5.5
 """In the mean of the whole doubt, when it has lasted long enough: a cough does not."""
 SOON_SURE = 8.0

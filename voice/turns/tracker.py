@@ -79,6 +79,11 @@ class TurnTracker:
         """Whether a turn is under way (spoken or paused)."""
         return self._state is not _State.IDLE
 
+    @property
+    def paused(self) -> bool:
+        """Whether the caller has been silent for so long that the turn may be over."""
+        return self._state is _State.PAUSED
+
     def push(self, end_ms: int, speech: bool) -> list[TurnEvent]:
         """Take the next frame, which ends at `end_ms` of audio time."""
         self._recent.append(speech)
