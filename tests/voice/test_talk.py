@@ -57,7 +57,8 @@ async def talk_with(
     async with RoomCaller(environment) as caller:
         gaps = await caller.converse(said[:2])
     if talking.returncode is None:
-        talking.send_signal(signal.SIGINT)
+        # Whoever ends it, the call is hung up and what it kept is written.
+        talking.send_signal(signal.SIGTERM)
     printed, problems = await asyncio.wait_for(talking.communicate(), 30)
     assert b"Traceback" not in problems, problems.decode()
     return [json.loads(line) for line in printed.splitlines()], gaps

@@ -189,8 +189,10 @@ async def _until_over(loop: Any, channel: MicrophoneChannel, screen: TalkScreen)
             channel.press(key)
 
     line = asyncio.ensure_future(channel.carry())
-    with suppress(NotImplementedError):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, pressed, "q")
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        # Windows has no SIGHUP, and its loop takes no signals.
+        with suppress(NotImplementedError, AttributeError):
+            asyncio.get_running_loop().add_signal_handler(getattr(signal, name), pressed, "q")
     try:
         with keys_pressed(pressed), screen:
             reason: str = await loop.run()
