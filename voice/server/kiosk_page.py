@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import APIRouter, Response
+from fastapi.responses import RedirectResponse
 
 _PAGES = Path(__file__).parent / "pages" / "kiosk"
 _FILES = {
@@ -29,8 +30,13 @@ PAGE_HEADERS = {
 
 
 def add_page(router: APIRouter) -> None:
-    """`/kiosk` and the files that it loads; after every other route under `/kiosk/`."""
+    """`/kiosk` and the files that it loads; after every other route under `/kiosk/`. Whoever names
+    no page comes here."""
     files = {name: (_PAGES / name).read_bytes() for name in _FILES}
+
+    @router.get("/")
+    async def home() -> Response:
+        return RedirectResponse("/kiosk")
 
     @router.get("/kiosk")
     async def page() -> Response:

@@ -184,6 +184,7 @@ async def test_a_visitor_too_many_reads_and_hears_that_all_lines_are_busy(served
 async def test_the_page_allows_nothing_from_elsewhere(served: Served) -> None:
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{served.web_port}") as client:
         page = await client.get("/kiosk")
+        assert (await client.get("/")).headers["location"] == "/kiosk"
         policy = page.headers["content-security-policy"]
         for name in ("kiosk.css", "kiosk.js", "sound.js", "worklet.js", "icon.svg"):
             file = await client.get(f"/kiosk/{name}")
