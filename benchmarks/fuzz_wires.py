@@ -42,6 +42,7 @@ from voice.channels import twilio_wire  # noqa: E402
 from voice.channels.audiosocket import AudioSocketChannel  # noqa: E402
 from voice.channels.audiosocket_wire import CallId, HangUp, Key, Sound, encode  # noqa: E402
 from voice.channels.browser import BrowserChannel, Wishes  # noqa: E402
+from voice.channels.connection import Connection  # noqa: E402
 from voice.channels.line import LiveLine  # noqa: E402
 from voice.channels.live import LineLimits  # noqa: E402
 from voice.channels.twilio import TwilioChannel  # noqa: E402
@@ -189,23 +190,57 @@ class Memory:
         """Nothing more comes."""
         self.left = 0
 
-    async def read(self, _: int) -> bytes:
-        """As a stream reader."""
-        data = await self.receive()
-        return b"" if data is None else bytes(data)  # type: ignore[arg-type]
 
-    def write(self, _: bytes) -> None:
-        """As a stream writer."""
+class MemoryTransport(asyncio.Transport):
+    """The same as a TCP connection, which calls what it is connected to."""
 
-    async def drain(self) -> None:
-        """As a stream writer."""
+    def __init__(self, memory: Memory, protocol: asyncio.Protocol) -> None:
+        super().__init__()
+        self._memory = memory
+        self._protocol = protocol
+        self._may_read = asyncio.Event()
+        self._may_read.set()
+        protocol.connection_made(self)
+        self._reading = asyncio.ensure_future(self._read())
+
+    async def _read(self) -> None:
+        while (data := await self._memory.receive()) is not None:
+            await self._may_read.wait()
+            self._protocol.data_received(bytes(data))  # type: ignore[arg-type]
+        self._protocol.eof_received()
+        self._protocol.connection_lost(None)
+
+    def pause_reading(self) -> None:
+        """Give nothing more."""
+        self._may_read.clear()
+
+    def resume_reading(self) -> None:
+        """Give again."""
+        self._may_read.set()
+
+    def is_closing(self) -> bool:
+        """Whether it is closed."""
+        return self._memory.left <= 0
+
+    def write(self, data: bytes) -> None:
+        """Swallowed."""
+
+    def close(self) -> None:
+        """Nothing more comes."""
+        self._memory.left = 0
 
 
 LIMITS = LineLimits(1e9, 1e9)
 
 
 def audiosocket_line(memory: Memory, clock: Clock) -> LiveLine:
-    return AudioSocketChannel(memory, memory, LIMITS, clock)  # type: ignore[arg-type]
+    async def answer(_: Connection) -> None:
+        return
+
+    connection = Connection(answer)
+    MemoryTransport(memory, connection)
+    connection.data_received(encode(CallId(uuid.UUID(int=1))))
+    return AudioSocketChannel(connection, LIMITS, clock)
 
 
 def twilio_line(memory: Memory, clock: Clock) -> LiveLine:

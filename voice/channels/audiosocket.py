@@ -18,6 +18,7 @@ from voice.channels.audiosocket_wire import (
     Sound,
     encode,
 )
+from voice.channels.connection import Connection
 from voice.channels.line import LiveLine
 from voice.channels.live import Clock, LineLimits
 from voice.channels.paced import PlayoutByClock
@@ -26,7 +27,6 @@ from voice.types import Pcm
 
 LEAD_MS = 60
 FIRST_MESSAGE_S = 5.0
-_READ_BYTES = 4_096
 
 
 class AudioSocketChannel(LiveLine):
@@ -37,16 +37,17 @@ class AudioSocketChannel(LiveLine):
 
     def __init__(
         self,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
+        connection: Connection,
         limits: LineLimits,
         clock: Clock = time.monotonic,
     ) -> None:
         super().__init__(limits, LEAD_MS, PlayoutByClock(), clock)
-        self._reader = reader
-        self._writer = writer
+        self._connection = connection
         self._decoder = Decoder()
-        self._early: list[Message] = []
+        loop = asyncio.get_running_loop()
+        self._call: asyncio.Future[uuid.UUID] = loop.create_future()
+        self._ended: asyncio.Future[None] = loop.create_future()
+        connection.hand_to(self._take_in)
 
     async def call_id(self) -> uuid.UUID:
         """The call's UUID, which comes first.
@@ -55,45 +56,63 @@ class AudioSocketChannel(LiveLine):
         """
         try:
             async with asyncio.timeout(FIRST_MESSAGE_S):
-                while not self._early:
-                    if not (data := await self._reader.read(_READ_BYTES)):
-                        raise WireError("closed before a UUID came")
-                    self._early = self._decoder.feed(data)
+                return await self._call
         except TimeoutError:
             raise WireError(f"no UUID within {FIRST_MESSAGE_S:g} s") from None
-        first, *self._early = self._early
-        if not isinstance(first, CallId):
-            raise WireError("does not begin with a UUID")
-        return first.id
 
     async def _receive(self) -> None:
-        messages, self._early = self._early, []
-        while self._take(messages):
-            if (wait_s := self._pace.count(len(messages))) > 0:
-                await asyncio.sleep(wait_s)
-            if not (data := await self._reader.read(_READ_BYTES)):
-                # Closing the socket is as good as the message, and what Asterisk does.
-                return
-            messages = self._decoder.feed(data)
+        await self._ended
 
-    def _take(self, messages: list[Message]) -> bool:
-        for message in messages:
-            match message:
-                case Sound(samples):
-                    self._arrivals.push(samples)
-                case Key(key):
-                    self._arrivals.press(key)
-                case HangUp():
+    def _take_in(self, data: bytes | Exception) -> None:
+        if self._ended.done():
+            return
+        if isinstance(data, Exception):
+            self._end(data)
+            return
+        try:
+            messages = self._decoder.feed(data)
+            goes_on = all(map(self._take, messages))
+        except WireError as error:
+            self._end(error)
+            return
+        if not (data and goes_on):
+            # Closing the socket is as good as a message to hang up, and what Asterisk does.
+            self._end(None)
+        elif (wait_s := self._pace.count(len(messages))) > 0:
+            self._connection.pause()
+            asyncio.get_running_loop().call_later(wait_s, self._connection.read_on)
+
+    def _end(self, error: Exception | None) -> None:
+        if not self._call.done():
+            self._call.set_exception(error or WireError("closed before a UUID came"))
+        if error is None:
+            self._ended.set_result(None)
+        else:
+            self._ended.set_exception(error)
+            # Looked at here: there may be nobody who has begun to wait for it.
+            self._ended.exception()
+
+    def _take(self, message: Message) -> bool:
+        """Take a message; False once the call is over. Raises `WireError`."""
+        if not self._call.done():
+            if not isinstance(message, CallId):
+                raise WireError("does not begin with a UUID")
+            self._call.set_result(message.id)
+        match message:
+            case Sound(samples):
+                self._arrivals.push(samples)
+            case Key(key):
+                self._arrivals.press(key)
+            case HangUp():
+                return False
+            case Problem(code):
+                if code == CALLER_HUNG_UP:
                     return False
-                case Problem(code):
-                    if code == CALLER_HUNG_UP:
-                        return False
-                    raise WireError(f"Asterisk reports error {code:#04x}")
+                raise WireError(f"Asterisk reports error {code:#04x}")
         return True
 
     async def _send(self, samples: Pcm) -> None:
-        self._writer.write(encode(Sound(samples)))
-        await self._writer.drain()
+        await self._connection.send(encode(Sound(samples)))
 
     async def _put_through(self, brief: HandoffBrief) -> None:
         """Hang up: the dialplan goes on after `AudioSocket()` and dials a person."""
@@ -102,7 +121,6 @@ class AudioSocketChannel(LiveLine):
 
     async def _hang_up(self) -> None:
         try:
-            self._writer.write(encode(HangUp()))
-            await self._writer.drain()
+            await self._connection.send(encode(HangUp()))
         finally:
-            self._writer.close()
+            self._connection.close()

@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from voice.channels.audiosocket import AudioSocketChannel
 from voice.channels.audiosocket_wire import FRAME_SAMPLES, HangUp, Sound, encode
+from voice.channels.connection import Connection
 from voice.channels.telephone_rate import Halver
 from voice.channels.wire import WireError
 from voice.engines import CallerIdentity
@@ -27,7 +28,8 @@ class AudioSocketDoor:
 
     async def open(self, host: str, port: int) -> int:
         """Listen; returns the port (0 asks for a free one). Raises `OSError`."""
-        self._server = await asyncio.start_server(self._answer, host, port)
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: Connection(self._answer), host, port)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
@@ -35,32 +37,29 @@ class AudioSocketDoor:
         if self._server is not None:
             self._server.close()
 
-    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer(self, connection: Connection) -> None:
         board = self._switchboard
-        peer = writer.get_extra_info("peername")
         try:
-            with board.admission.place(str(peer[0]) if peer else "unknown"):
-                channel = AudioSocketChannel(reader, writer, board.limits)
+            with board.admission.place(connection.peer):
+                channel = AudioSocketChannel(connection, board.limits)
                 call = await channel.call_id()
                 await board.hold(channel, CallerIdentity(), call.hex)
                 if channel.ended_by is not None:
                     board.metrics.wire_errors.labels("audiosocket").inc()
         except Refused as refused:
             board.metrics.refused.labels(refused.reason.value).inc()
-            await self._say_busy(writer)
+            await self._say_busy(connection)
         except (WireError, OSError) as error:
             board.metrics.wire_errors.labels("audiosocket").inc()
             log.warning("audiosocket: connection closed: %s", error)
         finally:
-            writer.close()
+            connection.close()
 
-    async def _say_busy(self, writer: asyncio.StreamWriter) -> None:
+    async def _say_busy(self, connection: Connection) -> None:
         sound = Halver().push(self._switchboard.busy_sound)
         with suppress(OSError, TimeoutError):
             async with asyncio.timeout(2 * len(sound) / 8_000 + 2.0):
                 for start in range(0, len(sound) - FRAME_SAMPLES + 1, FRAME_SAMPLES):
-                    writer.write(encode(Sound(sound[start : start + FRAME_SAMPLES])))
-                    await writer.drain()
+                    await connection.send(encode(Sound(sound[start : start + FRAME_SAMPLES])))
                     await asyncio.sleep(FRAME_MS / 1000.0)
-                writer.write(encode(HangUp()))
-                await writer.drain()
+                await connection.send(encode(HangUp()))
