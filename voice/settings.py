@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import logging
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
@@ -22,6 +24,8 @@ from pydantic_settings import (
 from nlu.errors import AttuneError
 
 _FILE = Path("attune.toml")
+_PREFIX = "ATTUNE_"
+_NO_SETTINGS = frozenset({"ATTUNE_DATA", "ATTUNE_IDENTIFIER_KEY"})
 
 
 def _web_address(value: str) -> str:
@@ -45,7 +49,7 @@ class Settings(BaseSettings):
 
     # A variable that is set to nothing, as deployments leave them, is one that is not set.
     model_config = SettingsConfigDict(
-        env_prefix="ATTUNE_", toml_file=_FILE, extra="forbid", env_ignore_empty=True
+        env_prefix=_PREFIX, toml_file=_FILE, extra="forbid", env_ignore_empty=True
     )
 
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("attune")))
@@ -157,3 +161,17 @@ def load() -> Settings:
         raise AttuneError(
             f"Setting '{field}' ({_FILE} or ATTUNE_{name}): {problem}; correct it."
         ) from None
+
+
+def misspelled(variables: Iterable[str]) -> dict[str, str | None]:
+    """Of the names of these environment variables those that look like settings and are none, with
+    the setting that is probably meant."""
+    known = {name.upper() for name in Settings.model_fields}
+    found: dict[str, str | None] = {}
+    for variable in sorted(variables):
+        name = variable.upper().removeprefix(_PREFIX)
+        if variable.upper() in (name, *_NO_SETTINGS) or name in known:
+            continue
+        meant = next(iter(difflib.get_close_matches(name, known, 1)), None)
+        found[variable] = meant and _PREFIX + meant
+    return found

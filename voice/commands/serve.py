@@ -43,6 +43,7 @@ def serve(
         raise AttuneError("--certificate and --key belong together; give both.")
     settings = load()
     log_as_json(settings.log_level if "log_level" in settings.model_fields_set else "INFO")
+    _warn_of_variables()
     _warn_of_jurisdiction(settings.jurisdiction)
     tracing = Tracing.from_settings(settings)
     listening = Listening(host, port, audiosocket_port, certificate, key)
@@ -61,6 +62,18 @@ def serve(
 
     with asyncio.Runner(loop_factory=_event_loop_factory()) as runner:
         runner.run(run())
+
+
+def _warn_of_variables() -> None:
+    """What is misspelled sets nothing: say so."""
+    import logging
+    import os
+
+    from voice.settings import misspelled
+
+    for name, meant in misspelled(os.environ).items():
+        hint = f"; is {meant} meant?" if meant else ""
+        logging.getLogger(__name__).warning("%s is no setting and does nothing%s", name, hint)
 
 
 def _warn_of_jurisdiction(code: str | None) -> None:

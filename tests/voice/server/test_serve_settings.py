@@ -20,7 +20,7 @@ from voice.engines import Engines
 from voice.server.serving import Listening, Serving
 from voice.server.switchboard import Switchboard
 from voice.server.twilio import TwilioAccount
-from voice.settings import load
+from voice.settings import load, misspelled
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +49,11 @@ def test_a_setting_that_will_not_do_is_named_in_one_sentence(
     with pytest.raises(AttuneError, match=told) as refused:
         load()
     assert f"ATTUNE_{name}" in str(refused.value)
+
+
+def test_a_misspelled_variable_is_named_with_what_is_probably_meant() -> None:
+    names = ["ATTUNE_JURISDICTON", "attune_pack", "ATTUNE_DATA", "ATTUNE_XQZ", "PATH"]
+    assert misspelled(names) == {"ATTUNE_JURISDICTON": "ATTUNE_JURISDICTION", "ATTUNE_XQZ": None}
 
 
 def test_a_variable_set_to_nothing_is_not_set(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -69,10 +69,12 @@ async def test_a_call_too_many_and_a_draining_server_answer_politely(served: Ser
         full = await post(served, {"CallSid": "CA1"})
         async with httpx.AsyncClient() as client:
             ready = await client.get(f"http://127.0.0.1:{served.web_port}/readyz")
+            head = await client.head(f"http://127.0.0.1:{served.web_port}/readyz")
     assert "<Say>" in full.text
     assert "<Hangup/>" in full.text
     assert "<Stream" not in full.text
     assert (ready.status_code, ready.json()["status"]) == (503, "full")
+    assert head.status_code == 503, "a load balancer may ask so"
 
 
 async def test_a_body_that_is_too_large_is_refused(served: Served) -> None:
