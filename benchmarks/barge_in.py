@@ -21,9 +21,10 @@ silent for a moment. `takes the turn` counts stops whose words, once the sound i
 such that the assistant does not go on where it was.
 
 None of these people and sounds was trained on (`barge_in_training.py`). Thresholds of how likely
-somebody talks were chosen on sounds and people left out there, on coughs and hums of the voices of
-a game (Debian's hedgewars-data), and on one half of this set: the coughs 83 and 85, the hums of the
-voice rms, and every other one of each kind of the rest. `other half` are the figures of those that
+somebody talks were chosen on sounds and people left out there, with other seeds, with earlier
+networks on coughs and hums of the voices of a game (Debian's hedgewars-data), and on one half of
+this set: the coughs 83 and 85, the hums of the voice rms, and every other one of each kind of the
+rest. `other half` are the figures of those that
 nothing was chosen on (cough 84, the voices slt and awb, the rest; their makers and readers are
 others, the synthesis and the actors are not), with Wilson's 95 % band. When to ask for the words,
 and what they count for, was chosen on other sounds and seeds, on digits of the speakers george,

@@ -29,7 +29,7 @@ LOOKED_BACK_MS = 2_500
 """What somebody said who was doubted is heard from their first word on, if not from before this."""
 ABOVE_NOISE_DB = 9.0
 BELOW_CALLER_DB = 12.0
-QUIETEST_DBFS = -50.0
+QUIETEST_DBFS = -54.0
 BACKGROUND_MS = 3_000
 BACKGROUND_KNOWN_MS = 500
 """The background has to be known before anybody can stand out from it: at the start of a call."""

@@ -16,7 +16,7 @@ from voice.turns.likeness import Likeness
 from voice.types import FRAME_MS
 
 HOLD_ODDS = -0.2
-LED_UP_ODDS = -3.0
+LED_UP_ODDS = -2.0
 """One of the two frames before may not be wholly unlike somebody: what is left of an echo is."""
 SURE = 5.5
 """In the mean of the whole doubt, when it has lasted long enough: a cough does not."""
