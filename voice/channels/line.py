@@ -45,8 +45,7 @@ class LiveLine(ABC):
     """A `Channel` on a socket. `carry` has to run as long as the call does.
 
     `rate_hz` is the rate of the wire; `lead_ms` and `piece_ms` are those of its `PacedSpeech`.
-    `brief_taker` gets a handoff's brief before the caller is
-    put through.
+    `brief_taker` gets a handoff's brief before the caller is put through.
     """
 
     live = True
