@@ -150,3 +150,16 @@ async def test_a_visitor_at_the_kiosk_is_seen_helped_and_taken_over_at_the_desk(
     # What is kept is redacted, the agent's own name included.
     kept = " ".join(clause.text for clause in by_agent[-1].spoken)
     assert kept == words.replace("Cleo", "[NAME]")
+
+
+async def test_the_audit_log_that_cannot_be_had_is_said_and_an_ended_session_leads_to_the_login(
+    staffed: Engines, microphone: Path
+) -> None:
+    async with running(staffed) as served, two_pages(served, microphone) as (_, desk):
+        await desk.route("**/desk/audit", lambda route: route.abort())
+        await desk.locator("#audit").click()
+        await until(lambda: has(desk.locator("#problem"), "cannot be reached"))
+        await desk.unroute("**/desk/audit")
+        await desk.context.clear_cookies()
+        await desk.locator("#audit").click()
+        await desk.locator("#password").wait_for()

@@ -85,22 +85,25 @@ async function ask(call, command, fields = {}) {
 }
 
 async function send(path, body) {
+  const headers = { "Content-Type": "application/json", "X-CSRF-Token": csrf };
+  return (await answered(path, { method: "POST", headers, body: JSON.stringify(body) })) !== null;
+}
+
+// What the server answers; null where it refuses or cannot be reached, and the page says so.
+async function answered(path, options = {}) {
   try {
-    const response = await fetch(path, {
-      method: "POST",
-      headers: { "Content-Type": "application/json", "X-CSRF-Token": csrf },
-      body: JSON.stringify(body),
-    });
+    const response = await fetch(path, options);
+    const told = await response.json();
     if (response.ok) {
       complain("");
-      return true;
+      return told;
     }
     if (response.status === 401) location.reload();
-    complain((await response.json()).problem);
+    complain(told.problem);
   } catch {
     complain("The server cannot be reached; nothing was done.");
   }
-  return false;
+  return null;
 }
 
 function complain(text) {
@@ -216,7 +219,10 @@ byId("logout").addEventListener("click", async () => {
 });
 if (role === "supervisor") {
   byId("audit").hidden = false;
-  byId("audit").addEventListener("click", () => openLedger(complain));
+  byId("audit").addEventListener("click", async () => {
+    const told = await answered("/desk/audit");
+    if (told) openLedger(told);
+  });
 }
 setInterval(clocks, 250);
 connect();

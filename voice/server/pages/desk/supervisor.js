@@ -11,13 +11,7 @@ const NAMES = {
   to_wrap_up: "to wrap up",
 };
 
-export async function openLedger(complain) {
-  const response = await fetch("/desk/audit");
-  const told = await response.json();
-  if (!response.ok) {
-    complain(told.problem);
-    return;
-  }
+export function openLedger(told) {
   const figures = byId("figures");
   figures.replaceChildren();
   for (const [key, name] of Object.entries(NAMES)) {
