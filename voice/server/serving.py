@@ -126,7 +126,6 @@ class Serving:
             await self._switchboard.close()
             await self._door.close()
             self._web.should_exit = True
-            self._leave_signals()
             await web
 
     def _say_where(self) -> None:
@@ -164,16 +163,12 @@ class Serving:
                 await task
 
     def _take_signals(self) -> None:
+        """Until the event loop is closed: a signal that comes while things are put away must not
+        cut that short."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             with suppress(NotImplementedError, RuntimeError, ValueError):
                 loop.add_signal_handler(number, self.stop)
-
-    def _leave_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            with suppress(NotImplementedError, RuntimeError, ValueError):
-                loop.remove_signal_handler(number)
 
 
 def _cannot_listen(listening: Listening, error: OSError) -> str:

@@ -21,7 +21,9 @@ from dialogue.customers.models import ContactRow, TurnRow
 from dialogue.customers.store import CustomerStore
 from tests.dialogue.postgres_server import running_server
 from tests.voice.server.callers import AudioSocketCaller
+from tests.voice.server.conftest import running
 from tests.voice.server.seats import PASSWORD, Seat
+from voice.engines import Engines
 from voice.server.desk.accounts import Accounts, Role
 
 KEY = "a key that both servers know"
@@ -82,6 +84,14 @@ async def one_turn(port: int) -> str:
         since_s = time.monotonic()
         await caller.hears_something(since_s + 0.5)
         return caller.id.hex
+
+
+async def test_a_signal_while_a_stopped_server_puts_things_away_does_not_cut_that_short(
+    engines: Engines,
+) -> None:
+    async with running(engines) as served:
+        served.serving.stop()
+    assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
 
 
 @pytest.mark.slow
