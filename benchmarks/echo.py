@@ -114,7 +114,7 @@ def stops(echo: Sound, others: Sound, given: Sound, guarded: bool) -> tuple[list
     """Where (ms) the assistant would have fallen silent for what the microphone heard and stopped,
     and how often it would have gone on. While it is silent there is soon no echo."""
     guard = EchoGuard() if guarded else None
-    detector, interruption = SpeechDetector(), InterruptionDetector()
+    detector, interruption = SpeechDetector(), InterruptionDetector(guarded=guarded)
     heard, alone = (
         np.clip(sound * 32_768, -32_768, 32_767).astype(np.int16)
         for sound in (echo + others, others)

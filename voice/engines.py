@@ -130,8 +130,9 @@ def open_loop(
     started_at: datetime | None = None,
     executor: Executor | None = None,
     calm: Calm | None = None,
+    guarded: bool = False,
 ) -> tuple[VoiceLoop, Conversation]:
-    """A call on `channel` for this caller, ready to run. `calm` is kept as `VoiceLoop` says.
+    """A call on `channel` for this caller, ready to run. `calm` and `guarded` are `VoiceLoop`'s.
 
     A live call changes the business's systems. A replay finds a fresh copy of what the pack seeds,
     so that it decides the same each time.
@@ -173,5 +174,6 @@ def open_loop(
         executor=executor,
         pace=identity.pace,
         calm=calm,
+        guarded=guarded,
     )
     return loop, conversation

@@ -92,7 +92,8 @@ class VoiceLoop:
     plus audio time, so a replay decides the same. Observers are told every `CallEvent`.
     Blocking work runs in `executor`, which calls may share; in threads of its own otherwise.
     `pace` is how fast the caller wants to be spoken to, a factor of what is decided. After each
-    frame `calm` says what may be gathered before the next has to come.
+    frame `calm` says what may be gathered before the next has to come. `guarded` says that an
+    `EchoGuard` takes the assistant's own voice out of what comes.
     """
 
     def __init__(
@@ -113,6 +114,7 @@ class VoiceLoop:
         executor: Executor | None = None,
         pace: float = 1.0,
         calm: Calm | None = None,
+        guarded: bool = False,
     ) -> None:
         self._call = call
         self._calm = calm or Calm()
@@ -140,7 +142,7 @@ class VoiceLoop:
         )
         self._answerer = Answerer(channel, speculator, self._mouth, self._tell)
         self._detector = SpeechDetector()
-        self._interruption = InterruptionDetector(asks=True)
+        self._interruption = InterruptionDetector(asks=True, guarded=guarded)
         self._tracker = TurnTracker(UNKNOWN_MS)
         self._keypad = Keypad()
         self._silence = SilenceWatch()

@@ -55,6 +55,21 @@ def test_a_sound_that_stops_at_once_costs_little() -> None:
     assert (over - first) * FRAME_MS <= 300
 
 
+def test_what_an_echo_guard_leaves_of_an_echo_is_not_let_in_as_a_voice_would_be() -> None:
+    """A second of holes, a stretch that is somewhat like somebody, and a hole in it."""
+    hole = replace(NOTHING, hole=True)
+    weak = Evidence(Likeness(5.0, 3.0), probability=0.85, stands_out=True)
+
+    def let_in(sound: Evidence, guarded: bool) -> bool:
+        suspicion = Suspicion(guarded=guarded)
+        line = [hole] * 50 + [sound] * 9 + [hole] + [sound] * 25
+        return BargeIn.CONFIRM in [suspicion.push(frame) for frame in line]
+
+    assert let_in(weak, guarded=False)
+    assert not let_in(weak, guarded=True)
+    assert let_in(TALKING, guarded=True)
+
+
 def test_what_does_not_stand_out_from_the_background_is_never_anybody() -> None:
     assert not moves([replace(TALKING, stands_out=False)] * 100)
 

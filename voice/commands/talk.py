@@ -150,7 +150,13 @@ def _converse(
         )
         mode = "headphones" if headphones else "loudspeaker, echo guarded"
         screen = TalkScreen(channel, f"{card.name} · {mode}", quiet=as_json)
-        loop, conversation = open_loop(engines, channel, identity, observers=[collect, screen.show])
+        loop, conversation = open_loop(
+            engines,
+            channel,
+            identity,
+            observers=[collect, screen.show],
+            guarded=not headphones,
+        )
         overhead.append(loop.overhead.cpu_ms)
         try:
             await channel.start()

@@ -48,11 +48,12 @@ _AT_ONCE_MS = 500
 
 class InterruptionDetector:
     """Watches the caller's frames while the assistant speaks. `asks` says that there is somebody to
-    answer its questions (`BargeIn.ASK`) with `told`."""
+    answer its questions (`BargeIn.ASK`) with `told`, `guarded` that an `EchoGuard` leaves holes in
+    what comes."""
 
-    def __init__(self, *, asks: bool = False) -> None:
+    def __init__(self, *, asks: bool = False, guarded: bool = False) -> None:
         self._likeness = SpeechLikeness()
-        self._suspicion = Suspicion(asks=asks)
+        self._suspicion = Suspicion(asks=asks, guarded=guarded)
         self._unjudged: list[tuple[Judged, bool]] = []
         self._stood_out: deque[bool] = deque(maxlen=LASTING_MS // FRAME_MS)
         self._levels_db: deque[float] = deque(maxlen=BACKGROUND_MS // FRAME_MS)

@@ -25,6 +25,11 @@ SILERO_WEIGHT = 1.25
 """Silero's probability counts as much as so many log-odds of the networks."""
 HOLES_SILERO = 0.7
 HOLES_ODDS = 0.0
+GUARDED_MORE_ODDS = 2.0
+"""More to fall silent where an `EchoGuard` has left holes of late: what is left of an echo is like
+somebody."""
+GUARDED_SURE = 4.5
+"""In the mean of a whole doubt with such holes."""
 ODDS_FRAMES = 5
 SILERO_FRAMES = 8
 SOONEST_MS = 200
@@ -100,11 +105,12 @@ class Evidence:
 class Suspicion:
     """Takes frames of 20 ms, and the recogniser's answer when it was asked.
 
-    `asks` says that there is a recogniser to be asked.
+    `asks` says that there is a recogniser to be asked, `guarded` that the line has an `EchoGuard`.
     """
 
-    def __init__(self, *, asks: bool = False) -> None:
+    def __init__(self, *, asks: bool = False, guarded: bool = False) -> None:
         self._asks = asks
+        self._guarded = guarded
         self._heard: list[Evidence] | None = None
         self._before: deque[float] = deque(maxlen=2)
         self._lately: deque[Evidence] = deque(maxlen=LASTING_MS // FRAME_MS)
@@ -158,7 +164,7 @@ class Suspicion:
         more = WARY_ODDS if self._alarms else 0.0
         if self._answer is Heard.NOTHING:
             more += NO_WORDS_ODDS
-        found = decided(self._heard, more)
+        found = decided(self._heard, more, guarded=self._guarded)
         self.lasted = goes_on and found is not BargeIn.CONFIRM
         if self.lasted:
             found = BargeIn.CONFIRM
@@ -224,6 +230,8 @@ class Suspicion:
         if self._wary_frames <= 0:
             self._alarms = 0
         enough = HOLD_ODDS + self._alarms * WARY_ODDS
+        if self._guarded and any(each.hole for each in self._lately):
+            enough += GUARDED_MORE_ODDS
         led_up = max(self._before, default=LED_UP_ODDS - 1.0) >= LED_UP_ODDS
         self._before.append(frame.likeness.likely)
         begins = led_up and frame.stands_out and frame.likeness.likely >= enough
@@ -239,9 +247,12 @@ class Suspicion:
         self._open = False
 
 
-def decided(heard: Sequence[Evidence], more: float = 0.0) -> BargeIn | None:
+def decided(
+    heard: Sequence[Evidence], more: float = 0.0, *, guarded: bool = False
+) -> BargeIn | None:
     """What follows from everything heard since the assistant fell silent, while it is so, with so
-    much `more` needed to be sure; None as long as it has to be waited for."""
+    much `more` needed to be sure; None as long as it has to be waited for. `guarded`: holes are an
+    `EchoGuard`'s."""
     since_ms = (len(heard) - 1) * FRAME_MS
     certainty = sure_of(heard)
     last = since_ms >= LONGEST_HOLD_MS
@@ -250,6 +261,9 @@ def decided(heard: Sequence[Evidence], more: float = 0.0) -> BargeIn | None:
     if len(out) < len(heard[-SILERO_FRAMES:]):
         # The networks were never trained on speech with holes, Silero bears them.
         sure = sure or heard_through_holes(heard)
+    if guarded and any(frame.hole for frame in heard):
+        # Nor on what is left of an echo.
+        sure = heard_through_holes(heard) and sure_of(heard, len(heard)) >= GUARDED_SURE + more
     if since_ms >= SOONEST_MS and sure and sum(out) >= STANDS_OUT_SHARE * max(1, len(out)):
         return BargeIn.CONFIRM
     gone = since_ms >= GONE_AFTER_MS and certainty < GONE + more
