@@ -23,6 +23,8 @@ from voice.fades import faded_out
 from voice.types import RATE_HZ, Pcm
 
 CallerChannel = Literal["left", "right", "mono"]
+DIGITAL_SILENCE_DB = -120.0
+"""The level of sound in which every sample is 0, and of no other."""
 
 MIN_RATE_HZ = 4_000
 MAX_RATE_HZ = 192_000
@@ -60,10 +62,10 @@ def to_float(samples: Pcm) -> Samples:
 
 
 def level_dbfs(samples: Pcm) -> float:
-    """RMS level in dB relative to full scale; -120 where every sample is 0, and only there."""
+    """RMS level in dB relative to full scale; `DIGITAL_SILENCE_DB` where every sample is 0."""
     heard = samples.astype(np.float32)
     power = float(heard.dot(heard)) / max(1, len(samples)) / 32768.0**2
-    return 10.0 * math.log10(power + 1e-12) if power else -120.0
+    return 10.0 * math.log10(power + 1e-12) if power else DIGITAL_SILENCE_DB
 
 
 def inspect(path: Path) -> RecordingInfo:

@@ -19,15 +19,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nlu.errors import AttuneError
-from voice.audio import level_dbfs, to_float
+from voice.audio import DIGITAL_SILENCE_DB, level_dbfs, to_float
 from voice.types import FRAME_MS, RATE_HZ, AudioFrame, Pcm
 
 SPEECH_ON = 0.5
 SPEECH_OFF = 0.35
 GATE_HOLD_MS = 500
 GATE_MODE = 2
-DIGITAL_SILENCE_DB = -120.0
-"""The level of a frame in which every sample is 0, and of no other."""
 _WINDOW = 512
 _CONTEXT = 64
 _PREROLL_WINDOWS = 6

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voice.audio import read_audio, to_pcm
+from voice.audio import DIGITAL_SILENCE_DB, read_audio, to_pcm
 from voice.turns.likeness import BANDS, KINDS, FrameFeatures, Judged, Network, SpeechLikeness
 from voice.types import FRAME_MS, FRAME_SAMPLES, RATE_HZ, AudioFrame
-from voice.vad import DIGITAL_SILENCE_DB, SpeechDetector, VoiceActivity
+from voice.vad import SpeechDetector, VoiceActivity
 
 SAMPLES = Path(__file__).parents[2] / "audio_samples"
 

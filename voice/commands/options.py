@@ -70,17 +70,25 @@ def caller_identity(
     )
 
 
-def warn_of_jurisdiction(code: str | None) -> None:
-    """Say that a code is not in the table: a slip of the pen closes every gate.
+def in_the_table(code: str | None) -> bool:
+    """Whether the rules of a jurisdiction are known; of none given, nothing is to be said.
 
     Raises `AttuneError` when it does not look like a code at all.
     """
     from dialogue.regulation import load
 
     if code is None:
-        return
+        return True
     load().require(code)
-    if not load().knows(code):
+    return load().knows(code)
+
+
+def warn_of_jurisdiction(code: str | None) -> None:
+    """Say that a code is not in the table: a slip of the pen closes every gate.
+
+    Raises `AttuneError` when it does not look like a code at all.
+    """
+    if not in_the_table(code):
         print(  # noqa: T201
             f"attune: --jurisdiction '{code}': not in the table, so the strictest rules hold; "
             "write a country (DE, GB) or a US state (US-CA) if it is one.",

@@ -80,12 +80,9 @@ def _warn_of_jurisdiction(code: str | None) -> None:
     """A slip of the pen closes every gate: say so. Raises `AttuneError` for what is no code."""
     import logging
 
-    from dialogue.regulation import load
+    from voice.commands.options import in_the_table
 
-    if code is None:
-        return
-    load().require(code)
-    if not load().knows(code):
+    if not in_the_table(code):
         logging.getLogger(__name__).warning(
             "setting 'jurisdiction': '%s' is not in the table, so the strictest rules hold", code
         )

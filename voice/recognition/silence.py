@@ -7,7 +7,6 @@ silence and music.
 
 from __future__ import annotations
 
-import math
 from functools import cache
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import webrtcvad
 
+from voice.audio import level_dbfs
 from voice.types import RATE_HZ, Pcm
 
 MIN_VOICED_MS = 140
@@ -51,7 +51,7 @@ class VoicedCounter:
 
     def accept(self, samples: Pcm) -> bool:
         """Take 20 ms of int16 at 16 kHz; whether this frame is counted as voice."""
-        level_db = _dbfs(samples)
+        level_db = level_dbfs(samples)
         if level_db < self._noise_db:
             self._noise_db = max(_FLOOR_DBFS - 20, 0.7 * self._noise_db + 0.3 * level_db)
         else:
@@ -95,11 +95,3 @@ def is_hallucination(text: str) -> bool:
     """
     plain = "".join(c for c in text.lower() if c.isalpha() or c in " '")
     return " ".join(plain.split()) in _HALLUCINATIONS
-
-
-def _dbfs(samples: Pcm) -> float:
-    if not len(samples):
-        return -120.0
-    wide = samples.astype(np.int64)
-    power = int(np.dot(wide, wide)) / len(samples)
-    return 10 * math.log10(power / 32_768.0**2 + 1e-12)

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+from voice.audio import DIGITAL_SILENCE_DB
 from voice.turns.likeness import Judged, SpeechLikeness
 from voice.turns.suspicion import (
     LASTING_MS,
@@ -23,7 +24,7 @@ from voice.turns.suspicion import (
     Suspicion,
 )
 from voice.types import FRAME_MS, AudioFrame
-from voice.vad import DIGITAL_SILENCE_DB, VoiceActivity
+from voice.vad import VoiceActivity
 
 LOOKED_BACK_MS = 2_500
 """What somebody said who was doubted is heard from their first word on, if not from before this."""

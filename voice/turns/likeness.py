@@ -20,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy import fft
 
+from voice.audio import DIGITAL_SILENCE_DB
 from voice.types import FRAME_SAMPLES, RATE_HZ, AudioFrame
-from voice.vad import DIGITAL_SILENCE_DB, VoiceActivity
+from voice.vad import VoiceActivity
 
 FEATURES = 20
 KINDS = ("begun", "talking")

@@ -258,12 +258,12 @@ def decided(
     last = since_ms >= LONGEST_HOLD_MS
     out = [frame.stands_out for frame in heard[-SILERO_FRAMES:] if not frame.hole]
     sure = certainty >= SOON_SURE + more or (last and sure_of(heard, len(heard)) >= SURE + more)
-    if len(out) < len(heard[-SILERO_FRAMES:]):
-        # The networks were never trained on speech with holes, Silero bears them.
-        sure = sure or heard_through_holes(heard)
     if guarded and any(frame.hole for frame in heard):
-        # Nor on what is left of an echo.
+        # The networks were never trained on what is left of an echo,
         sure = heard_through_holes(heard) and sure_of(heard, len(heard)) >= GUARDED_SURE + more
+    elif len(out) < len(heard[-SILERO_FRAMES:]):
+        # nor on speech with holes, which Silero bears.
+        sure = sure or heard_through_holes(heard)
     if since_ms >= SOONEST_MS and sure and sum(out) >= STANDS_OUT_SHARE * max(1, len(out)):
         return BargeIn.CONFIRM
     gone = since_ms >= GONE_AFTER_MS and certainty < GONE + more
